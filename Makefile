@@ -1,0 +1,50 @@
+# starpipe - see README.md for what to type first.
+-include config.mk
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/starpipe
+CFLAGS  ?= -O2 -g
+B       := build$(if $(SAN),-san)
+
+# what a module or a tool compiles and links with, beyond libc: pkg-config names, or plain -l
+PKGS    := libpq libcurl yajl libcrypto zlib libzstd gmp
+LIBS     = $(shell pkg-config --libs $(PKGS)) -lpg_query -lcsv
+INCS    := $(shell pkg-config --cflags $(PKGS))
+
+WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
+SANF    := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo 0)
+FLAGS    = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Ilib $(INCS) $(WARN) $(if $(DEV),-Werror) $(if $(SAN),$(SANF))
+
+TOOLS   := $(patsubst %.c,%,$(notdir $(wildcard extract/*.c transform/*.c load/*.c)))
+MODULES := $(patsubst lib/%.c,$(B)/lib/%.o,$(wildcard lib/*.c))
+UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+vpath %.c extract transform load
+
+all: $(TOOLS:%=$(B)/%)
+
+$(B)/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/lib/opt.o: FLAGS += -DVERSION='"$(VERSION)"'
+
+$(B)/libstarpipe.a: $(MODULES)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/%: %.c $(B)/libstarpipe.a
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(B)/libstarpipe.a -Wl,--as-needed $(LIBS)
+
+$(B)/unit/%: tests/unit/%.c $(B)/libstarpipe.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(B)/libstarpipe.a -Wl,--as-needed $(LIBS) -lcmocka
+
+check-unit: $(UNITS)
+	@set -e; for t in $(UNITS); do echo "$$t"; $$t; done
+
+clean:
+	rm -rf build build-san
+
+.PHONY: all check-unit clean
+-include $(wildcard $(B)/*.d $(B)/lib/*.d $(B)/unit/*.d)

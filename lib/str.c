@@ -1,0 +1,103 @@
+/* str - borrowed text */
+#include "str.h"
+
+int str_cmp(struct str a, struct str b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int c = n ? memcmp(a.data, b.data, n) : 0;
+
+	return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+uint64_t str_hash(struct str s, uint64_t seed)
+{
+	uint64_t h = seed ^ 14695981039346656037u;
+
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ (unsigned char)s.data[i]) * 1099511628211u;
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93u;
+	return h ^ h >> 32;
+}
+
+bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out)
+{
+	bool neg = s.len > 0 && s.data[0] == '-';
+	size_t i = s.len > 0 && (s.data[0] == '-' || s.data[0] == '+');
+	int64_t n = 0;
+
+	if (i == s.len)
+		return false;
+	for (; i < s.len; i++) {
+		int d = s.data[i] - '0';
+
+		if (d < 0 || d > 9 || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_sub_overflow(n, d, &n)) /* downwards: INT64_MIN has no positive */
+			return false;
+	}
+	if (!neg && __builtin_sub_overflow((int64_t)0, n, &n))
+		return false;
+	if (n < min || n > max)
+		return false;
+	*out = n;
+	return true;
+}
+
+bool str_to_size(struct str s, uint64_t max, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	size_t digits = 0;
+	uint64_t factor = 1;
+	int64_t n;
+	struct str unit;
+
+	while (digits < s.len && s.data[digits] >= '0' && s.data[digits] <= '9')
+		digits++;
+	unit = (struct str){ s.data + digits, s.len - digits };
+	if (unit.len > 0) {
+		const char *u = memchr(units, unit.data[0] & ~0x20, sizeof(units) - 1);
+
+		if (!u || (unit.len > 1 && !str_eqz((struct str){ unit.data + 1, unit.len - 1 }, "iB")))
+			return false;
+		factor = (uint64_t)1 << (10 * (u - units + 1));
+	}
+	if (!str_to_i64((struct str){ s.data, digits }, 0, INT64_MAX, &n) || (uint64_t)n > max / factor)
+		return false;
+	*out = (uint64_t)n * factor;
+	return true;
+}
+
+size_t str_bad_utf8(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.data, *end = p + s.len;
+
+	while (p < end) {
+		uint64_t eight;
+		unsigned char lo = 0x80, hi = 0xbf;
+		size_t n;
+
+		while (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080u)))
+			p += 8;
+		if (p == end)
+			break;
+		if (*p < 0x80) {
+			p++;
+			continue;
+		}
+		/* Unicode 15, table 3-7: only the second byte's range depends on the lead */
+		n = utf8_len(*p);
+		if (*p == 0xe0)
+			lo = 0xa0;
+		else if (*p == 0xed)
+			hi = 0x9f;
+		else if (*p == 0xf0)
+			lo = 0x90;
+		else if (*p == 0xf4)
+			hi = 0x8f;
+		if (n == 1 || (size_t)(end - p) < n || p[1] < lo || p[1] > hi ||
+		    (n > 2 && (p[2] & 0xc0) != 0x80) || (n > 3 && (p[3] & 0xc0) != 0x80))
+			break;
+		p += n;
+	}
+	return (size_t)(p - (const unsigned char *)s.data);
+}

@@ -1,0 +1,56 @@
+/* str.h - borrowed text: a pointer and a length, not NUL-terminated, owner elsewhere. */
+#ifndef STARPIPE_STR_H
+#define STARPIPE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct str {
+	const char *data;
+	size_t len;
+};
+
+#define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
+/* for printf's "%.*s" */
+#define STR_ARG(s) (int)(s).len, (s).data
+
+static inline struct str str_of(const char *z)
+{
+	return (struct str){ z, strlen(z) };
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool str_eqz(struct str a, const char *z)
+{
+	return str_eq(a, str_of(z));
+}
+
+/* memcmp order; a prefix sorts first */
+int str_cmp(struct str a, struct str b);
+
+/* FNV-1a with a final mix; start with seed 0, chain by passing the last result. */
+uint64_t str_hash(struct str s, uint64_t seed);
+
+/* A whole decimal number in [min, max] and nothing else; false leaves *out alone. */
+bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
+
+/* "512", "64K", "16MiB", "5G": bytes, powers of 1024. */
+bool str_to_size(struct str s, uint64_t max, uint64_t *out);
+
+/* Offset of the first byte that is not valid UTF-8 (no overlong forms, no surrogates, at most
+ * U+10FFFF), or s.len when all is well. */
+size_t str_bad_utf8(struct str s);
+
+/* Bytes of the UTF-8 character that starts with lead; 1 for anything malformed. */
+static inline size_t utf8_len(unsigned char lead)
+{
+	return lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
+}
+
+#endif
