@@ -1,0 +1,136 @@
+/* pgio - PostgreSQL connections */
+#include "pgio.h"
+
+#include "log.h"
+#include "pgtype.h"
+
+/* What makes a value's text exact and independent of the server's configuration. */
+static const char session_sql[] =
+	"SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; "
+	"SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
+	"SET lc_monetary = 'C'; SET xmloption = 'content'; SET search_path = 'pg_catalog'; "
+	"SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
+	"SET standard_conforming_strings = on";
+
+static void on_notice(void *arg, const PGresult *res)
+{
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	(void)arg;
+	if (severity && strcmp(severity, "WARNING") == 0)
+		log_warning("%s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
+}
+
+static bool mentions(const char *text, const char *what)
+{
+	return strstr(text, what) != NULL;
+}
+
+/* Before a session stands, libpq gives no SQLSTATE; PQping says what kind of failure it was. */
+static int connect_failed(PGconn *conn, const char *conninfo, struct err *e)
+{
+	const char *why = PQerrorMessage(conn);
+	int rc;
+
+	switch (PQping(conninfo)) {
+	case PQPING_NO_ATTEMPT:
+		rc = USAGE;
+		break;
+	case PQPING_REJECT:
+	case PQPING_NO_RESPONSE:
+		rc = TRY_LATER;
+		break;
+	default: /* a server is there and does not want us */
+		if (mentions(why, "too many") || mentions(why, "connection slots"))
+			rc = TRY_LATER;
+		else if (mentions(why, "database") && mentions(why, "does not exist"))
+			rc = FAILED;
+		else
+			rc = NOT_PERMITTED;
+	}
+	err_set(e, rc, "could not connect to PostgreSQL: %s", why);
+	if (rc == TRY_LATER)
+		err_hint(e, rc, "Is the server there? Try 'pg_isready' with the same connection string.");
+	else if (PQconnectionNeedsPassword(conn))
+		err_hint(e, rc, "Put the password into ~/.pgpass or PGPASSWORD.");
+	return rc;
+}
+
+int pgio_connect(const char *conninfo, PGconn **conn, struct err *e)
+{
+	const char *keys[] = { "dbname", "fallback_application_name", NULL };
+	const char *values[] = { conninfo, log_tool(), NULL };
+	int rc;
+
+	*conn = PQconnectdbParams(keys, values, 1);
+	if (PQstatus(*conn) == CONNECTION_OK) {
+		PQsetNoticeReceiver(*conn, on_notice, NULL);
+		rc = pgio_exec(*conn, session_sql, NULL, e);
+	} else {
+		rc = connect_failed(*conn, conninfo ? conninfo : "", e);
+	}
+	if (rc != OK) {
+		PQfinish(*conn);
+		*conn = NULL;
+	}
+	return rc;
+}
+
+static int kind_of(PGconn *conn, const char *state)
+{
+	if (PQstatus(conn) != CONNECTION_OK || !state)
+		return PQstatus(conn) != CONNECTION_OK ? TRY_LATER : FAILED;
+	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
+	    strncmp(state, "40", 2) == 0 || strncmp(state, "53", 2) == 0 || strcmp(state, "55P03") == 0)
+		return TRY_LATER;
+	if (strncmp(state, "28", 2) == 0 || strcmp(state, "42501") == 0)
+		return NOT_PERMITTED;
+	if (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0)
+		return BAD_DATA;
+	return FAILED;
+}
+
+int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what)
+{
+	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
+	int kind = kind_of(conn, PQresultErrorField(res, PG_DIAG_SQLSTATE));
+
+	return err_set(e, kind, "could not %s: %s%s%s%s%s%s", what,
+		       primary ? primary : PQerrorMessage(conn), detail ? " (" : "",
+		       detail ? detail : "", detail ? ")" : "", context ? "; " : "",
+		       context ? context : "");
+}
+
+static int finish_query(PGconn *conn, PGresult *got, PGresult **res, struct err *e)
+{
+	ExecStatusType status = PQresultStatus(got);
+	int rc = OK;
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+		rc = pgio_failed(conn, got, e, "run a query");
+	if (rc == OK && res)
+		*res = got;
+	else
+		PQclear(got);
+	return rc;
+}
+
+int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e)
+{
+	return finish_query(conn, PQexec(conn, sql), res, e);
+}
+
+int pgio_query(PGconn *conn, const char *sql, int count, const char *const *params, PGresult **res,
+	       struct err *e)
+{
+	return finish_query(conn, PQexecParams(conn, sql, count, NULL, params, NULL, NULL, 0), res, e);
+}
+
+void pgio_add_qualified(struct buf *b, const char *schema, const char *table)
+{
+	pg_add_ident(b, str_of(schema));
+	buf_addch(b, '.');
+	pg_add_ident(b, str_of(table));
+}
