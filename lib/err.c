@@ -26,7 +26,7 @@ int err_set(struct err *e, int kind, const char *fmt, ...)
 	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
 	fold_lines(e->msg);
-	e->hint[0] = '\0';
+	e->hint[0] = e->excerpt[0] = '\0';
 	return kind;
 }
 
@@ -53,6 +53,30 @@ int err_hint(struct err *e, int kind, const char *fmt, ...)
 	vsnprintf(e->hint, sizeof(e->hint), fmt, ap);
 	va_end(ap);
 	fold_lines(e->hint);
+	return kind;
+}
+
+int err_locate(struct err *e, int kind, const char *name, const char *text, size_t at)
+{
+	size_t line = 1, start = 0, length, shown;
+	char inner[sizeof(e->msg)];
+
+	for (size_t i = 0; i < at && text[i]; i++)
+		if (text[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	length = strcspn(text + start, "\n");
+	shown = length < 200 ? length : 200;
+	memcpy(inner, e->msg, sizeof(inner));
+	snprintf(e->msg, sizeof(e->msg), "%s:%zu:%zu: %.1800s", name, line, at - start + 1, inner);
+	if (at - start <= shown) {
+		int n = snprintf(e->excerpt, sizeof(e->excerpt), "  %.*s\n  ", (int)shown, text + start);
+
+		for (size_t i = start; i < at; i++) /* tabs stay tabs, so that the caret lines up */
+			e->excerpt[n++] = text[i] == '\t' ? '\t' : ' ';
+		memcpy(e->excerpt + n, "^\n", 3);
+	}
 	return kind;
 }
 

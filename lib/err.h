@@ -11,6 +11,8 @@
 #ifndef STARPIPE_ERR_H
 #define STARPIPE_ERR_H
 
+#include <stddef.h>
+
 enum err_kind {
 	OK = 0,
 	FAILED = 1,         /* anything without a code of its own */
@@ -26,6 +28,7 @@ enum err_kind {
 struct err {
 	char msg[2048];
 	char hint[512];
+	char excerpt[512]; /* a line of source text and a caret below it, each with its \n */
 };
 
 /* Fill e and return kind, so that a failure is one line: return err_set(e, FAILED, ...).
@@ -37,6 +40,10 @@ int err_wrap(struct err *e, int kind, const char *fmt, ...) __attribute__((forma
 
 /* Add a hint to a failure that was just set. Returns kind. */
 int err_hint(struct err *e, int kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* A mistake in a text people wrote: put "name:line:column: " in front of e's message and keep the
+ * line with a caret under byte offset at. Returns kind. */
+int err_locate(struct err *e, int kind, const char *name, const char *text, size_t at);
 
 /* The same for a system call that has just failed: "could not ...: " and strerror(errno). */
 int err_errno(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -79,7 +79,7 @@ static void add_field(struct buf *b, const char *name, const char *value)
 	add_quoted(b, value);
 }
 
-static void emit(const char *level, const char *msg, const char *hint, int code)
+static void emit(const char *level, const char *msg, const char *excerpt, const char *hint, int code)
 {
 	struct buf b = { 0 };
 	char when[32], number[16] = "";
@@ -89,7 +89,7 @@ static void emit(const char *level, const char *msg, const char *hint, int code)
 
 	progress_clear();
 	if (format == TEXT) {
-		buf_addf(&b, "%s: %s%s%s\n", tool, level, *level ? ": " : "", msg);
+		buf_addf(&b, "%s: %s%s%s\n%s", tool, level, *level ? ": " : "", msg, excerpt);
 		if (*hint)
 			buf_addf(&b, "%s: hint: %s\n", tool, hint);
 	} else {
@@ -118,7 +118,7 @@ static void emit(const char *level, const char *msg, const char *hint, int code)
 		va_start(ap, fmt); \
 		vsnprintf(msg, sizeof(msg), fmt, ap); \
 		va_end(ap); \
-		emit(level, msg, "", 0); \
+		emit(level, msg, "", "", 0); \
 	} while (0)
 
 void log_warning(const char *fmt, ...)
@@ -139,7 +139,7 @@ void log_info(const char *fmt, ...)
 
 void log_error(int kind, const struct err *e)
 {
-	emit("error", e->msg, e->hint, kind);
+	emit("error", e->msg, e->excerpt, e->hint, kind);
 }
 
 int log_exit(int rc, const struct err *e)

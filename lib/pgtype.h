@@ -16,7 +16,9 @@ enum pg_base {
 	PG_BOOL, PG_INT2, PG_INT4, PG_INT8, PG_NUMERIC, PG_FLOAT4, PG_FLOAT8,
 	PG_TEXT, PG_VARCHAR, PG_BPCHAR,
 	PG_DATE, PG_TIME, PG_TIMESTAMP, PG_TIMESTAMPTZ, PG_INTERVAL,
-	PG_BYTEA, PG_JSON, PG_JSONB
+	PG_BYTEA, PG_JSON, PG_JSONB,
+	PG_UNKNOWN, /* never on the wire: an SQL literal that has no type yet */
+	PG_ANY      /* never on the wire: a column whose type is not known yet */
 };
 
 struct pg_type {
