@@ -140,9 +140,9 @@ static unsigned hex4(const char *p)
 	return n;
 }
 
-static void add_utf8(struct buf *b, unsigned c)
+/* c as UTF-8; returns its length. */
+static size_t put_utf8(char out[4], unsigned c)
 {
-	char out[4];
 	size_t n = 0;
 
 	if (c < 0x80) {
@@ -160,56 +160,68 @@ static void add_utf8(struct buf *b, unsigned c)
 		out[n++] = (char)(0x80 | (c >> 6 & 63));
 		out[n++] = (char)(0x80 | (c & 63));
 	}
-	buf_add(b, out, n);
+	return n;
 }
 
-/* p stands on the backslash of \uXXXX; returns the bytes used, 0 for half a surrogate pair. */
-static size_t add_unicode_escape(struct buf *b, const char *p, const char *end)
+/* s starts with \uXXXX; *c is its character. Returns the bytes used, 0 for half a surrogate pair. */
+static size_t unicode_escape(struct str s, unsigned *c)
 {
-	unsigned c = hex4(p + 2), low;
+	unsigned low;
 
-	if (c < 0xd800 || c > 0xdfff) {
-		add_utf8(b, c);
+	*c = hex4(s.data + 2);
+	if (*c < 0xd800 || *c > 0xdfff)
 		return 6;
-	}
-	if (c > 0xdbff || end - p < 12 || p[6] != '\\' || p[7] != 'u')
+	if (*c > 0xdbff || s.len < 12 || s.data[6] != '\\' || s.data[7] != 'u')
 		return 0;
-	low = hex4(p + 8);
+	low = hex4(s.data + 8);
 	if (low < 0xdc00 || low > 0xdfff)
 		return 0;
-	add_utf8(b, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+	*c = 0x10000 + ((*c - 0xd800) << 10) + (low - 0xdc00);
 	return 12;
+}
+
+int json_unescape_one(struct str s, char out[4], size_t *out_len, size_t *used, struct err *e)
+{
+	unsigned c = (unsigned char)s.data[1];
+
+	*used = 2;
+	switch (c) {
+	case 'b': c = '\b'; break;
+	case 'f': c = '\f'; break;
+	case 'n': c = '\n'; break;
+	case 'r': c = '\r'; break;
+	case 't': c = '\t'; break;
+	case 'u':
+		*used = unicode_escape(s, &c);
+		if (!*used)
+			return err_set(e, BAD_DATA, "half a surrogate pair: \"%.6s\"", s.data);
+		if (c == 0)
+			return err_set(e, BAD_DATA, "text cannot hold the character \\u0000");
+		break;
+	}
+	*out_len = put_utf8(out, c);
+	return OK;
 }
 
 int json_unescape(struct buf *b, struct str s, struct err *e)
 {
-	const char *p = s.data, *end = s.data + s.len;
+	char out[4];
+	size_t n, used;
+	int rc;
 
 	buf_need(b, s.len);
-	while (p < end) {
-		const char *slash = memchr(p, '\\', (size_t)(end - p));
-		size_t used = 2;
+	while (s.len) {
+		const char *slash = memchr(s.data, '\\', s.len);
+		size_t plain = slash ? (size_t)(slash - s.data) : s.len;
 
-		buf_add(b, p, (size_t)((slash ? slash : end) - p));
+		buf_add(b, s.data, plain);
+		s = (struct str){ s.data + plain, s.len - plain };
 		if (!slash)
 			break;
-		p = slash;
-		switch (p[1]) {
-		case 'b': buf_addch(b, '\b'); break;
-		case 'f': buf_addch(b, '\f'); break;
-		case 'n': buf_addch(b, '\n'); break;
-		case 'r': buf_addch(b, '\r'); break;
-		case 't': buf_addch(b, '\t'); break;
-		case 'u':
-			if (memcmp(p + 2, "0000", 4) == 0)
-				return err_set(e, BAD_DATA, "text cannot hold the character \\u0000");
-			used = add_unicode_escape(b, p, end);
-			if (!used)
-				return err_set(e, BAD_DATA, "half a surrogate pair: \"%.6s\"", p);
-			break;
-		default: buf_addch(b, p[1]);
-		}
-		p += used;
+		if ((rc = json_unescape_one(s, out, &n, &used, e)) != OK)
+			return rc;
+		buf_add(b, out, n);
+		s = (struct str){ s.data + used, s.len - used };
 	}
 	return OK;
 }

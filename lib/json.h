@@ -41,4 +41,8 @@ void json_add_string(struct buf *b, struct str s);
  * PostgreSQL's text cannot hold it, U+0000 is BAD_DATA. s has passed the scanner. */
 int json_unescape(struct buf *b, struct str s, struct err *e);
 
+/* The same for the one escape that s starts with: out gets its UTF-8, *used says how many bytes
+ * of s it was. */
+int json_unescape_one(struct str s, char out[4], size_t *out_len, size_t *used, struct err *e);
+
 #endif
