@@ -128,6 +128,22 @@ int pgio_query(PGconn *conn, const char *sql, int count, const char *const *para
 	return finish_query(conn, PQexecParams(conn, sql, count, NULL, params, NULL, NULL, 0), res, e);
 }
 
+int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there, struct err *e)
+{
+	struct buf name = { 0 };
+	const char *params[1];
+	PGresult *res = NULL;
+	int rc;
+
+	pgio_add_qualified(&name, schema, table);
+	params[0] = name.data;
+	rc = pgio_query(conn, "SELECT to_regclass($1) IS NOT NULL", 1, params, &res, e);
+	*there = rc == OK && PQgetvalue(res, 0, 0)[0] == 't';
+	PQclear(res);
+	buf_release(&name);
+	return rc;
+}
+
 void pgio_add_qualified(struct buf *b, const char *schema, const char *table)
 {
 	pg_add_ident(b, str_of(schema));

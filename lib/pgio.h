@@ -10,6 +10,7 @@
 #define STARPIPE_PGIO_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 #include "buf.h"
 #include "err.h"
@@ -28,6 +29,9 @@ int pgio_query(PGconn *conn, const char *sql, int count, const char *const *para
 
 /* e from a failed result (or the connection's state), "could not <what>: reason". Clears nothing. */
 int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what);
+
+/* Is there a table, view or the like of that name? */
+int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there, struct err *e);
 
 /* Append "schema"."table". */
 void pgio_add_qualified(struct buf *b, const char *schema, const char *table);

@@ -1,0 +1,50 @@
+/* target.h - a table of the stream and the warehouse table that it goes to.
+ *
+ * In the life of a step: target_open when the stream comes to the table, target_row for each row,
+ * copy_in_flush, target_merge, target_add_foreign, and after the commit target_close. All of it
+ * inside one transaction of the caller's. What the catalog says of an existing table rules: its
+ * types, its NOT NULLs; columns are found by name. Failures name table, column and, where a row is
+ * to blame, its line. */
+#ifndef STARPIPE_TARGET_H
+#define STARPIPE_TARGET_H
+
+#include "copy_in.h"
+#include "merge.h"
+#include "pgio.h"
+#include "wire.h"
+
+struct target {
+	struct merge merge;         /* merge.fresh: created in this step */
+	struct copy_in_table copy;
+	struct pg_type *types;      /* per column of the stream: the warehouse's */
+	bool *loaded, *notnull;
+	size_t *own_key;            /* bare rows: the warehouse table's primary key */
+	bool known;                 /* the catalog was read */
+	bool open;
+	uint64_t rows;              /* of this step */
+	uint64_t all_rows;          /* of all steps that are committed or about to be */
+	size_t place;               /* the caller's: from 1, parents before children */
+};
+
+struct target_counts {
+	uint64_t inserted, updated, deleted;
+};
+
+/* schema and table are borrowed for the target's life. t is zeroed, or was open before. */
+int target_open(struct target *t, PGconn *conn, const char *schema, const struct wire_table *table,
+		bool bare, struct err *e);
+
+/* Append the reader's current row to t->copy.rows. */
+int target_row(struct target *t, struct wire_reader *r, struct err *e);
+
+/* Bring the step's rows into the table; adds to counts. */
+int target_merge(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
+
+/* One of the announced foreign keys, where the parent is there and has such a key. */
+int target_add_foreign(struct target *t, PGconn *conn, const struct wire_foreign *f, bool deferrable,
+		       struct err *e);
+
+void target_close(struct target *t);
+void target_release(struct target *t);
+
+#endif

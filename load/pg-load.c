@@ -1,0 +1,508 @@
+/* pg-load - rows into tables of a PostgreSQL warehouse, a step in one transaction */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+#include "opt.h"
+#include "out.h"
+#include "pgio.h"
+#include "progress.h"
+#include "target.h"
+#include "wire.h"
+
+static const char *dbname, *schema = "public", *source = "default", *table_name, *state_out;
+static bool framed, show_state;
+static uint64_t max_row = WIRE_MAX_ROW;
+
+static const struct opt opts[] = {
+	{ 'd', "dbname", "conninfo", OPT_STRING, &dbname, "connection string or URI of the warehouse" },
+	{ 0, "schema", "name", OPT_STRING, &schema, "load into this schema (default: public)" },
+	{ 0, "source", "name", OPT_STRING, &source, "keep state and lock under this name (default: default)" },
+	{ 0, "table", "name", OPT_STRING, &table_name, "take bare rows, for this table" },
+	{ 0, "framed", NULL, OPT_FLAG, &framed, "insist on a frame" },
+	{ 0, "max-row", "size", OPT_SIZE, &max_row, "refuse longer lines (default: 256M)" },
+	{ 0, "state-out", "file", OPT_STRING, &state_out, "write the state here after the commit" },
+	{ 0, "show-state", NULL, OPT_FLAG, &show_state, "print the last committed state and exit" },
+	OPT_END
+};
+
+static const struct tool tool = {
+	"pg-load",
+	"[-d conninfo] [--schema name] [--source name] [--table name | --framed]\n"
+	"[-d conninfo] [--schema name] [--source name] --show-state",
+	"Loads rows from standard input into tables of a PostgreSQL warehouse.", opts
+};
+
+struct load {
+	PGconn *conn;
+	struct wire_reader in;
+	struct copy_in copy;
+	struct target **targets;     /* by the tables' order of announcement */
+	size_t count, cap;
+	bool in_step;                /* a transaction is open */
+	bool pending;                /* @state came: the step is whole once another line follows */
+	struct buf state, receipt;   /* of the last committed step */
+	struct buf new_state;        /* the pending one */
+	struct target_counts counts;
+	uint64_t rows, steps;        /* committed */
+	struct timespec started;
+};
+
+/* --- state --- */
+
+/* One column of our row in starpipe_state as text; nothing when there is no such row or table. */
+static int read_state(struct load *l, const char *column, struct buf *text, struct err *e)
+{
+	struct buf sql = { 0 };
+	PGresult *res = NULL;
+	bool there;
+	int rc = pgio_table_exists(l->conn, schema, "starpipe_state", &there, e);
+
+	if (rc == OK && there) {
+		buf_addf(&sql, "SELECT %s FROM ", column);
+		pgio_add_qualified(&sql, schema, "starpipe_state");
+		buf_addz(&sql, " WHERE source = $1");
+		rc = pgio_query(l->conn, sql.data, 1, &source, &res, e);
+	}
+	if (res && PQntuples(res) == 1)
+		buf_addz(text, PQgetvalue(res, 0, 0));
+	PQclear(res);
+	buf_release(&sql);
+	return rc == OK ? OK : err_wrap(e, rc, "starpipe_state");
+}
+
+/* The text is json, not jsonb: a state is its producer's, byte for byte. */
+static const char create_state_sql[] =
+	"CREATE TABLE %s (source text PRIMARY KEY, steps int8 NOT NULL, state json,"
+	" receipt jsonb NOT NULL, committed_at timestamptz NOT NULL)";
+static const char write_state_sql[] =
+	"INSERT INTO %s AS s VALUES ($1, 1, $2, $3, clock_timestamp()) ON CONFLICT (source) DO UPDATE"
+	" SET steps = s.steps + 1, state = coalesce(excluded.state, s.state),"
+	" receipt = excluded.receipt, committed_at = excluded.committed_at";
+
+static int write_state(struct load *l, const struct buf *receipt, struct err *e)
+{
+	const char *params[] = { source, l->pending ? l->new_state.data : NULL, receipt->data };
+	struct buf name = { 0 }, sql = { 0 };
+	bool there;
+	int rc;
+
+	pgio_add_qualified(&name, schema, "starpipe_state");
+	if ((rc = pgio_table_exists(l->conn, schema, "starpipe_state", &there, e)) != OK)
+		goto done;
+	if (!there) {
+		buf_addf(&sql, create_state_sql, name.data);
+		if ((rc = pgio_exec(l->conn, sql.data, NULL, e)) != OK)
+			goto done;
+		buf_reset(&sql);
+	}
+	buf_addf(&sql, write_state_sql, name.data);
+	rc = pgio_query(l->conn, sql.data, 3, params, NULL, e);
+done:
+	buf_release(&name);
+	buf_release(&sql);
+	return rc == OK ? OK : err_wrap(e, rc, "starpipe_state");
+}
+
+static int print_state(struct load *l, struct err *e)
+{
+	struct buf text = { 0 };
+	struct out out;
+	int rc = read_state(l, "state", &text, e);
+
+	if (rc == OK) {
+		/* never nothing: whoever reads an empty file cannot tell a first run from a failure */
+		out_init(&out, STDOUT_FILENO, "standard output");
+		buf_addz(&out.buf, text.len ? text.data : "{}");
+		buf_addch(&out.buf, '\n');
+		rc = out_close(&out, e);
+		out_release(&out);
+	}
+	buf_release(&text);
+	return rc;
+}
+
+/* --- the connection --- */
+
+static int lost_race(struct err *e)
+{
+	return err_set(e, LOST_RACE, "another pg-load has loaded source \"%s\" into schema \"%s\" meanwhile, "
+		       "or still does: nothing was changed", source, schema);
+}
+
+/* Held to the end of the session. The wait is for the server, which takes a moment to notice that
+ * a killed pg-load is gone; whoever commits while we wait has won. */
+static int take_lock(struct load *l, struct err *e)
+{
+	struct buf name = { 0 }, sql = { 0 }, before = { 0 }, after = { 0 };
+	PGresult *res = NULL;
+	int rc = read_state(l, "steps", &before, e);
+
+	if (rc != OK)
+		goto done;
+	buf_addf(&name, "starpipe %zu %s %s", strlen(schema), schema, source);
+	buf_addz(&sql, "BEGIN; SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_lock(hashtextextended(");
+	pg_add_literal(&sql, buf_str(&name));
+	buf_addz(&sql, ", 0)); COMMIT");
+	res = PQexec(l->conn, sql.data);
+	if (PQresultStatus(res) != PGRES_COMMAND_OK) {
+		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+		rc = state && strcmp(state, "55P03") == 0 ? lost_race(e) :
+		     pgio_failed(l->conn, res, e, "take the lock");
+		goto done;
+	}
+	rc = read_state(l, "steps", &after, e);
+	if (rc == OK && !str_eq(buf_str(&before), buf_str(&after)))
+		rc = lost_race(e);
+done:
+	PQclear(res);
+	buf_release(&name);
+	buf_release(&sql);
+	buf_release(&before);
+	buf_release(&after);
+	return rc;
+}
+
+static int connect_warehouse(struct load *l, struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc = pgio_connect(dbname, &l->conn, e);
+
+	if (rc != OK)
+		return rc;
+	/* operators of an extension's types, and what triggers of the warehouse may call by name */
+	buf_addz(&sql, "SET search_path = ");
+	pg_add_ident(&sql, str_of(schema));
+	buf_addz(&sql, ", public");
+	rc = pgio_exec(l->conn, sql.data, NULL, e);
+	buf_release(&sql);
+	/* a long merge ends soon after its client was killed; not every server can do that */
+	PQclear(PQexec(l->conn, "SELECT set_config(name, '1s', false) FROM pg_settings"
+		       " WHERE name = 'client_connection_check_interval'"));
+	return rc;
+}
+
+/* Politely, so that the lock is free once we are gone. */
+static void disconnect(struct load *l)
+{
+	copy_in_abort(&l->copy);
+	if (l->conn && PQtransactionStatus(l->conn) != PQTRANS_IDLE)
+		PQclear(PQexec(l->conn, "ROLLBACK"));
+	if (l->conn)
+		PQclear(PQexec(l->conn, "SELECT pg_advisory_unlock_all()"));
+	PQfinish(l->conn);
+}
+
+/* --- a step --- */
+
+static int ensure_schema(struct load *l, struct err *e)
+{
+	struct buf sql = { 0 };
+	PGresult *res = NULL;
+	int rc = pgio_query(l->conn, "SELECT FROM pg_namespace WHERE nspname = $1", 1, &schema, &res, e);
+
+	if (rc == OK && PQntuples(res) == 0) {
+		buf_addz(&sql, "CREATE SCHEMA ");
+		pg_add_ident(&sql, str_of(schema));
+		rc = pgio_exec(l->conn, sql.data, NULL, e);
+	}
+	PQclear(res);
+	buf_release(&sql);
+	return rc == OK ? OK : err_wrap(e, rc, "schema \"%s\"", schema);
+}
+
+static int begin_step(struct load *l, struct err *e)
+{
+	int rc;
+
+	if (l->in_step)
+		return OK;
+	if ((rc = pgio_exec(l->conn, "BEGIN", NULL, e)) != OK)
+		return rc;
+	l->in_step = true;
+	return ensure_schema(l, e);
+}
+
+/* The current table's target, open for rows. */
+static int open_target(struct load *l, struct target **target, struct err *e)
+{
+	const struct wire_table *table = l->in.table;
+	struct target *t;
+	int rc;
+
+	while (l->count <= table->index) {
+		GROW(l->targets, l->count, l->cap);
+		l->targets[l->count++] = xcalloc(1, sizeof(**l->targets));
+	}
+	*target = t = l->targets[table->index];
+	if (t->open)
+		return OK;
+	if ((rc = copy_in_pause(&l->copy, e)) != OK || (rc = begin_step(l, e)) != OK ||
+	    (rc = target_open(t, l->conn, schema, table, l->in.bare, e)) != OK)
+		return rc;
+	copy_in_add_table(&l->copy, &t->copy);
+	return OK;
+}
+
+static struct target *open_parent(const struct load *l, const struct wire_foreign *f)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->targets[i]->open && strcmp(l->targets[i]->merge.table->name, f->table) == 0)
+			return l->targets[i];
+	return NULL;
+}
+
+/* Give t its place, behind its parents; of a cycle somebody has to come first. */
+static void place(const struct load *l, struct target *t, struct target **order, size_t *count)
+{
+	const struct wire_table *w = t->merge.table;
+
+	if (!t->open || t->place)
+		return;
+	t->place = SIZE_MAX;
+	for (size_t i = 0; i < w->foreign_count; i++) {
+		struct target *parent = open_parent(l, &w->foreign[i]);
+
+		if (parent)
+			place(l, parent, order, count);
+	}
+	order[(*count)++] = t;
+	t->place = *count;
+}
+
+/* After all rows are in, so that the order of tables does not matter to them. A parent that is
+ * merged after its child, in a cycle, has its key checked at the end of the next steps, too. */
+static int add_foreign_keys(struct load *l, struct target *t, struct err *e)
+{
+	const struct wire_table *w = t->merge.table;
+	int rc = OK;
+
+	for (size_t i = 0; rc == OK && t->merge.fresh && i < w->foreign_count; i++) {
+		const struct target *parent = open_parent(l, &w->foreign[i]);
+
+		rc = target_add_foreign(t, l->conn, &w->foreign[i], parent && parent->place > t->place, e);
+	}
+	return rc;
+}
+
+static int merge_all(struct load *l, struct err *e)
+{
+	struct target **order = xcalloc(l->count, sizeof(*order));
+	size_t count = 0;
+	int rc = pgio_exec(l->conn, "SET CONSTRAINTS ALL DEFERRED", NULL, e);
+
+	for (size_t i = 0; i < l->count; i++)
+		place(l, l->targets[i], order, &count);
+	for (size_t i = 0; rc == OK && i < count; i++)
+		rc = target_merge(order[i], l->conn, &l->counts, e);
+	for (size_t i = 0; rc == OK && i < count; i++)
+		rc = add_foreign_keys(l, order[i], e);
+	if (rc == OK)
+		rc = pgio_exec(l->conn, "SET CONSTRAINTS ALL IMMEDIATE", NULL, e);
+	free(order);
+	return rc;
+}
+
+static double seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+/* Without the state, which stands in a column of its own. */
+static void add_receipt(struct load *l, struct buf *b)
+{
+	const struct target_counts *n = &l->counts;
+
+	buf_addz(b, "{\"tool\":\"pg-load\",\"source\":");
+	json_add_string(b, str_of(source));
+	buf_addf(b, ",\"steps\":%llu,\"rows\":{", (unsigned long long)l->steps);
+	for (size_t i = 0; i < l->count; i++) {
+		buf_addz(b, i ? "," : "");
+		json_add_string(b, str_of(l->targets[i]->merge.table->name));
+		buf_addf(b, ":%llu", (unsigned long long)l->targets[i]->all_rows);
+	}
+	buf_addf(b, "},\"inserted\":%llu,\"updated\":%llu,\"unchanged\":%llu,\"deleted\":%llu,\"bytes\":%llu,"
+		 "\"seconds\":%.3f}", (unsigned long long)n->inserted, (unsigned long long)n->updated,
+		 (unsigned long long)(l->rows - n->inserted - n->updated), (unsigned long long)n->deleted,
+		 (unsigned long long)l->in.bytes, seconds_since(&l->started));
+}
+
+static int after_commit(struct load *l, struct err *e)
+{
+	int rc = OK;
+
+	l->in_step = false;
+	for (size_t i = 0; i < l->count; i++)
+		target_close(l->targets[i]);
+	if (!l->pending)
+		return OK;
+	l->pending = false;
+	buf_reset(&l->state);
+	buf_addstr(&l->state, buf_str(&l->new_state));
+	if (state_out) {
+		buf_addch(&l->new_state, '\n');
+		rc = write_file_atomic(state_out, buf_str(&l->new_state), e);
+	}
+	return rc == OK ? OK : err_wrap(e, rc, "the warehouse is committed, but");
+}
+
+static int commit_step(struct load *l, struct err *e)
+{
+	struct buf receipt = { 0 };
+	int rc;
+
+	if ((rc = begin_step(l, e)) != OK || (rc = copy_in_flush(&l->copy, e)) != OK ||
+	    (rc = merge_all(l, e)) != OK)
+		goto done;
+	for (size_t i = 0; i < l->count; i++) {
+		l->rows += l->targets[i]->rows;
+		l->targets[i]->all_rows += l->targets[i]->rows;
+	}
+	l->steps++;
+	add_receipt(l, &receipt);
+	if ((rc = write_state(l, &receipt, e)) != OK ||
+	    (rc = pgio_exec(l->conn, "COMMIT", NULL, e)) != OK)
+		goto done;
+	buf_reset(&l->receipt);
+	buf_addstr(&l->receipt, buf_str(&receipt));
+	rc = after_commit(l, e);
+done:
+	buf_release(&receipt);
+	return rc;
+}
+
+/* --- the stream --- */
+
+static int on_row(struct load *l, struct err *e)
+{
+	size_t bytes = l->in.line.len + 1;
+	struct target *t;
+	int rc;
+
+	if ((rc = open_target(l, &t, e)) != OK || (rc = target_row(t, &l->in, e)) != OK ||
+	    (rc = copy_in_row(&l->copy, &t->copy, l->in.line_no, e)) != OK)
+		return rc;
+	progress_add(1, bytes);
+	return OK;
+}
+
+static int on_state(struct load *l, struct err *e)
+{
+	buf_reset(&l->new_state);
+	buf_addstr(&l->new_state, l->in.line);
+	l->pending = true;
+	return begin_step(l, e);
+}
+
+static int load_stream(struct load *l, struct err *e)
+{
+	enum wire_event event;
+	struct target *t;
+	int rc;
+
+	do {
+		if ((rc = wire_next(&l->in, &event, e)) != OK)
+			return rc;
+		/* the only step of a stream is committed when @end has verified its counts */
+		if (l->pending && event != WIRE_END && (rc = commit_step(l, e)) != OK)
+			return rc;
+		switch (event) {
+		case WIRE_TABLE: rc = open_target(l, &t, e); break;
+		case WIRE_ROW: rc = on_row(l, e); break;
+		case WIRE_STATE: rc = on_state(l, e); break;
+		case WIRE_END: rc = commit_step(l, e); break;
+		case WIRE_EOF: rc = l->in_step ? commit_step(l, e) : OK; break;
+		case WIRE_DELETE:
+			err_set(e, BAD_DATA, "pg-load cannot delete rows");
+			rc = wire_blame(&l->in, BAD_DATA, e);
+		}
+	} while (rc == OK && event != WIRE_EOF);
+	return rc;
+}
+
+/* What was committed, also when a later step failed. */
+static int print_receipt(struct load *l, struct err *e)
+{
+	struct out out;
+	int rc;
+
+	if (l->receipt.len == 0)
+		add_receipt(l, &l->receipt);
+	out_init(&out, STDOUT_FILENO, "standard output");
+	buf_add(&out.buf, l->receipt.data, l->receipt.len - 1);
+	if (l->state.len) {
+		buf_addz(&out.buf, ",\"state\":");
+		buf_addstr(&out.buf, buf_str(&l->state));
+	}
+	buf_addz(&out.buf, "}\n");
+	rc = out_close(&out, e);
+	out_release(&out);
+	log_info("loaded %llu rows (%llu bytes) in %.1f s: %llu inserted, %llu updated, %llu deleted",
+		 (unsigned long long)l->rows, (unsigned long long)l->in.bytes, seconds_since(&l->started),
+		 (unsigned long long)l->counts.inserted, (unsigned long long)l->counts.updated,
+		 (unsigned long long)l->counts.deleted);
+	return rc;
+}
+
+static void release(struct load *l)
+{
+	disconnect(l);
+	for (size_t i = 0; i < l->count; i++) {
+		target_release(l->targets[i]);
+		free(l->targets[i]);
+	}
+	free(l->targets);
+	copy_in_release(&l->copy);
+	wire_release(&l->in);
+	buf_release(&l->state);
+	buf_release(&l->receipt);
+	buf_release(&l->new_state);
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct load l = { 0 };
+	struct err second;
+	int operand, rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &l.started);
+	if ((rc = opt_parse(&tool, argc, argv, &operand, e)) != OK)
+		return rc;
+	if (operand < argc)
+		return opt_misuse(e, "unexpected operand \"%s\"", argv[operand]);
+	if (framed && table_name)
+		return opt_misuse(e, "--framed and --table, for bare rows, exclude each other");
+	if ((rc = connect_warehouse(&l, e)) != OK)
+		goto done;
+	if (show_state) {
+		rc = print_state(&l, e);
+		goto done;
+	}
+	wire_open(&l.in, STDIN_FILENO, "standard input", table_name, max_row);
+	l.copy = (struct copy_in){ .conn = l.conn, .input = l.in.name };
+	if ((rc = take_lock(&l, e)) != OK)
+		goto done;
+	rc = load_stream(&l, e);
+	if (rc == OK)
+		rc = print_receipt(&l, e);
+	else if (l.receipt.len)
+		print_receipt(&l, &second);
+done:
+	release(&l);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e;
+
+	return log_exit(run(argc, argv, &e), &e);
+}
