@@ -93,26 +93,35 @@ void merge_add_create(struct buf *b, const struct merge *m)
 		buf_addz(b, i ? ", " : "");
 		add_definition(b, m, i);
 	}
-	if (m->kind != MERGE_REPLACE) {
-		buf_addz(b, ", PRIMARY KEY (");
-		if (m->kind == MERGE_HISTORY)
-			add_column_name(b, m, m->surrogate);
-		for (size_t i = 0; m->kind == MERGE_UPSERT && i < m->key_count; i++) {
-			buf_addz(b, i ? ", " : "");
-			add_column_name(b, m, m->key[i]);
-		}
-		buf_addch(b, ')');
-	}
 	buf_addch(b, ')');
-	if (m->kind != MERGE_HISTORY)
+}
+
+static void add_key(struct buf *b, const struct merge *m)
+{
+	for (size_t i = 0; i < m->key_count; i++) {
+		buf_addz(b, i ? ", " : "");
+		add_column_name(b, m, m->key[i]);
+	}
+}
+
+void merge_add_primary_key(struct buf *b, const struct merge *m)
+{
+	if (m->kind == MERGE_REPLACE)
 		return;
-	buf_addz(b, "; CREATE INDEX ON ");
+	buf_addz(b, "ALTER TABLE ");
+	add_target(b, m);
+	buf_addz(b, " ADD PRIMARY KEY (");
+	if (m->kind == MERGE_UPSERT) {
+		add_key(b, m);
+		buf_addch(b, ')');
+		return;
+	}
+	add_column_name(b, m, m->surrogate);
+	buf_addz(b, "); CREATE INDEX ON ");
 	add_target(b, m);
 	buf_addz(b, " (");
-	for (size_t i = 0; i < m->key_count; i++) {
-		add_column_name(b, m, m->key[i]);
-		buf_addz(b, ", ");
-	}
+	add_key(b, m);
+	buf_addz(b, ", ");
 	add_column_name(b, m, m->surrogate);
 	buf_addch(b, ')');
 }
@@ -212,13 +221,7 @@ static void add_new_versions(struct buf *b, const struct merge *m)
 		add_target(b, m);
 		buf_addz(b, " AS t WHERE ");
 		add_key_match(b, m);
-		buf_addz(b, " ORDER BY ");
-		for (size_t i = 0; i < m->key_count; i++) { /* the index's order, spelled out for the planner */
-			buf_addz(b, "t.");
-			add_column_name(b, m, m->key[i]);
-			buf_addz(b, " DESC, ");
-		}
-		buf_addz(b, "t.");
+		buf_addz(b, " ORDER BY t.");
 		add_column_name(b, m, m->surrogate);
 		buf_addz(b, " DESC LIMIT 1))");
 	} else {

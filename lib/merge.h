@@ -32,8 +32,12 @@ struct merge {
 	bool fresh;         /* the table was created in this transaction, it is empty */
 };
 
-/* CREATE TABLE, with an index for the newest version of a key where there is history. */
+/* CREATE TABLE, without its key: an index is built faster behind the first rows than with them. */
 void merge_add_create(struct buf *b, const struct merge *m);
+
+/* ADD PRIMARY KEY; with an index for the newest version of a key where there is history. Empty
+ * for MERGE_REPLACE. */
+void merge_add_primary_key(struct buf *b, const struct merge *m);
 
 /* ALTER TABLE ... ADD FOREIGN KEY, named by PostgreSQL's rule: table_column_fkey. */
 void merge_add_foreign(struct buf *b, const struct merge *m, const struct wire_foreign *f,

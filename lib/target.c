@@ -195,6 +195,8 @@ static int describe(struct target *t, PGconn *conn, const char *qualified, bool 
 	rc = refuse_missing(t, found, e);
 	if (rc == OK && bare)
 		take_primary_key(t, res);
+	for (size_t i = 0; i < t->merge.key_count; i++)
+		t->notnull[t->merge.key[i]] = true;
 	free(found);
 	PQclear(res);
 	return rc;
@@ -343,23 +345,34 @@ static int upsert(struct target *t, PGconn *conn, struct buf *sql, struct target
 	return OK;
 }
 
+static int merge_rows(struct target *t, PGconn *conn, struct buf *sql, struct target_counts *counts,
+		      struct err *e)
+{
+	uint64_t n = 0;
+	int rc;
+
+	if (t->merge.kind == MERGE_REPLACE)
+		return replace(t, conn, sql, counts, e);
+	if (t->rows == 0)
+		return OK;
+	if (t->merge.kind == MERGE_UPSERT)
+		return upsert(t, conn, sql, counts, e);
+	merge_add_insert(sql, &t->merge);
+	rc = run(conn, sql, "load", t, &n, e);
+	counts->inserted += n;
+	return rc;
+}
+
 int target_merge(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
 {
 	struct buf sql = { 0 };
-	uint64_t n = 0;
-	int rc = OK;
+	int rc = merge_rows(t, conn, &sql, counts, e);
 
-	if (t->merge.kind == MERGE_REPLACE) {
-		rc = replace(t, conn, &sql, counts, e);
-	} else if (t->rows == 0) {
-		;
-	} else if (t->merge.kind == MERGE_UPSERT) {
-		rc = upsert(t, conn, &sql, counts, e);
-	} else {
-		merge_add_insert(&sql, &t->merge);
-		rc = run(conn, &sql, "load", t, &n, e);
-		counts->inserted += n;
-	}
+	buf_reset(&sql);
+	if (t->merge.fresh)
+		merge_add_primary_key(&sql, &t->merge);
+	if (rc == OK && sql.len)
+		rc = run(conn, &sql, "add the key of", t, NULL, e);
 	buf_release(&sql);
 	return rc;
 }

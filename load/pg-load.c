@@ -168,6 +168,11 @@ done:
 	return rc;
 }
 
+/* A step's rows are sorted and hashed by key; the default of 4 MB is for web pages. */
+static const char sort_memory_sql[] =
+	"SELECT set_config(name, '64MB', false) FROM pg_settings"
+	" WHERE name = 'work_mem' AND setting::int8 < 65536";
+
 static int connect_warehouse(struct load *l, struct err *e)
 {
 	struct buf sql = { 0 };
@@ -181,6 +186,8 @@ static int connect_warehouse(struct load *l, struct err *e)
 	buf_addz(&sql, ", public");
 	rc = pgio_exec(l->conn, sql.data, NULL, e);
 	buf_release(&sql);
+	if (rc == OK)
+		rc = pgio_exec(l->conn, sort_memory_sql, NULL, e);
 	/* a long merge ends soon after its client was killed; not every server can do that */
 	PQclear(PQexec(l->conn, "SELECT set_config(name, '1s', false) FROM pg_settings"
 		       " WHERE name = 'client_connection_check_interval'"));
