@@ -1,0 +1,28 @@
+/* csvio.h - CSV in, by libcsv (csvio.c is the only place that includes it).
+ *
+ * RFC 4180 with PostgreSQL's reading of nothing: an unquoted empty field is NULL, a quoted one the
+ * empty text. CR LF, LF and a byte order mark are taken. Malformed quoting, a row that is cut off
+ * and bytes that are not UTF-8 are BAD_DATA, naming the row (the header is row 1). */
+#ifndef STARPIPE_CSVIO_H
+#define STARPIPE_CSVIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "str.h"
+
+struct csv_cell {
+	struct str text; /* valid for the call */
+	bool null;
+};
+
+/* One row; what it returns other than OK ends the reading. */
+typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, uint64_t row, struct err *e);
+
+/* Read fd to its end. name is for messages; max_row bounds a row's bytes. */
+int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row, void *arg,
+	       struct err *e);
+
+#endif
