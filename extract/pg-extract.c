@@ -1,0 +1,312 @@
+/* pg-extract - read tables of a PostgreSQL database as framed JSON Lines */
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "catalog.h"
+#include "copy_read.h"
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+#include "opt.h"
+#include "out.h"
+#include "pgio.h"
+#include "progress.h"
+#include "wire.h"
+
+static const char *dbname, *schema = "public", *query, *query_table;
+static bool bare;
+static struct opt_list excluded;
+static uint64_t max_row = WIRE_MAX_ROW;
+
+static const struct opt opts[] = {
+	{ 'd', "dbname", "conninfo", OPT_STRING, &dbname, "connection string or URI (else the PG* variables)" },
+	{ 0, "schema", "name", OPT_STRING, &schema, "schema of the tables (default public)" },
+	{ 0, "exclude", "table", OPT_LIST, &excluded, "leave this table out; may be repeated" },
+	{ 'q', "query", "sql", OPT_STRING, &query, "read the rows of this query instead of tables" },
+	{ 0, "table", "name", OPT_STRING, &query_table, "the table that the query's rows are of" },
+	{ 0, "rows", NULL, OPT_FLAG, &bare, "bare rows without a frame, of one table" },
+	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
+	OPT_END
+};
+
+static const struct tool tool = {
+	"pg-extract",
+	"[-d conninfo] [--schema name] [--exclude table] [--rows] [table ...]\n"
+	"[-d conninfo] [--rows] -q sql --table name",
+	"Reads tables of a PostgreSQL database, in one snapshot, as framed JSON Lines.", opts
+};
+
+struct extract {
+	PGconn *conn;
+	struct catalog catalog;
+	struct out out;
+	struct buf state;
+};
+
+/* --- the snapshot --- */
+
+/* One snapshot for all tables; with row security an error instead of rows that are quietly missing. */
+static int begin(struct extract *x, struct err *e)
+{
+	PGresult *res;
+	int rc = pgio_exec(x->conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off",
+			   NULL, e);
+
+	if (rc == OK)
+		rc = pgio_exec(x->conn, "SELECT pg_current_snapshot(), (SELECT system_identifier FROM pg_control_system()), "
+			       "current_database()", &res, e);
+	if (rc != OK)
+		return rc;
+	buf_addz(&x->state, "{\"source\":\"postgresql\",\"system\":");
+	json_add_string(&x->state, str_of(PQgetvalue(res, 0, 1)));
+	buf_addz(&x->state, ",\"database\":");
+	json_add_string(&x->state, str_of(PQgetvalue(res, 0, 2)));
+	buf_addz(&x->state, ",\"snapshot\":");
+	json_add_string(&x->state, str_of(PQgetvalue(res, 0, 0)));
+	buf_addch(&x->state, '}');
+	PQclear(res);
+	return OK;
+}
+
+/* --- rows --- */
+
+/* libpq reads a row whole, whatever its length: bound what it may allocate, so that a row beyond
+ * the limit is an error and not the end of a small container. It asks for up to twice the row. */
+static void bound_memory(void)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_DATA, &limit) == 0 && max_row < (uint64_t)1 << 40) {
+		limit.rlim_cur = (rlim_t)(4 * max_row + ((uint64_t)256 << 20));
+		if (limit.rlim_max == RLIM_INFINITY || limit.rlim_cur < limit.rlim_max)
+			setrlimit(RLIMIT_DATA, &limit);
+	}
+#endif
+}
+
+static int too_long(const struct wire_table *t, struct err *e)
+{
+	err_set(e, BAD_DATA, "row %llu of table \"%s\" is longer than %llu bytes", (unsigned long long)t->rows + 1,
+		t->name, (unsigned long long)max_row);
+	return err_hint(e, BAD_DATA, "Raise --max-row, or leave the column out with --query.");
+}
+
+/* One line of COPY as one line of JSON. */
+static int add_row(struct buf *b, const struct wire_table *t, struct str line, struct err *e)
+{
+	const char *p = line.data, *end = line.data + line.len;
+	int rc = OK;
+
+	for (size_t c = 0; c < t->column_count && rc == OK; c++) {
+		const char *tab = c + 1 < t->column_count ? memchr(p, '\t', (size_t)(end - p)) : end;
+
+		if (!tab)
+			return err_set(e, FAILED, "the server sent too few columns");
+		buf_addstr(b, t->prefix[c]);
+		rc = copy_read(b, &t->columns[c].type, (struct str){ p, (size_t)(tab - p) }, e);
+		if (rc != OK)
+			return err_wrap(e, rc, "table \"%s\": row %llu: column \"%s\"", t->name,
+					(unsigned long long)t->rows + 1, t->columns[c].name);
+		p = tab + 1;
+	}
+	buf_addz(b, t->column_count ? "}\n" : "{}\n");
+	return OK;
+}
+
+static void add_select(struct buf *sql, const struct wire_table *t)
+{
+	buf_addz(sql, "COPY (");
+	if (query) {
+		size_t len = strlen(query);
+
+		while (len && strchr("; \t\r\n", query[len - 1]))
+			len--;
+		buf_add(sql, query, len);
+		buf_addch(sql, '\n'); /* a comment may end it */
+	} else {
+		buf_addz(sql, "SELECT ");
+		for (size_t c = 0; c < t->column_count; c++) {
+			buf_addz(sql, c ? "," : "");
+			pg_add_ident(sql, str_of(t->columns[c].name));
+		}
+		buf_addz(sql, " FROM ");
+		pgio_add_qualified(sql, schema, t->name);
+	}
+	buf_addz(sql, ") TO STDOUT");
+}
+
+static int copy_ended(struct extract *x, const struct wire_table *t, int got, struct err *e)
+{
+	PGresult *res = PQgetResult(x->conn);
+	char what[200];
+	int rc = OK;
+
+	snprintf(what, sizeof(what), "read table \"%.128s\"", t->name);
+	if (got == -2 && PQstatus(x->conn) != CONNECTION_OK &&
+	    (strstr(PQerrorMessage(x->conn), "message type \"d\"") || strstr(PQerrorMessage(x->conn), "memory")))
+		rc = too_long(t, e); /* libpq could not allocate the row */
+	else if (got == -2 || PQresultStatus(res) != PGRES_COMMAND_OK)
+		rc = pgio_failed(x->conn, res, e, what);
+	PQclear(res);
+	while ((res = PQgetResult(x->conn)))
+		PQclear(res);
+	return rc;
+}
+
+static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
+{
+	struct buf sql = { 0 };
+	PGresult *res;
+	int rc = OK, got;
+	char *row;
+
+	add_select(&sql, t);
+	res = PQexec(x->conn, sql.data);
+	buf_release(&sql);
+	if (PQresultStatus(res) != PGRES_COPY_OUT) {
+		rc = pgio_failed(x->conn, res, e, "read the rows");
+		PQclear(res);
+		return err_wrap(e, rc, "table \"%s\"", t->name);
+	}
+	PQclear(res);
+	while ((got = PQgetCopyData(x->conn, &row, 0)) > 0) {
+		size_t start = x->out.buf.len, len = (size_t)got;
+
+		if (len && row[len - 1] == '\n')
+			len--;
+		if (len > max_row)
+			rc = too_long(t, e);
+		else
+			rc = add_row(&x->out.buf, t, (struct str){ row, len }, e);
+		PQfreemem(row);
+		if (rc == OK && x->out.buf.len - start > max_row + 1)
+			rc = too_long(t, e);
+		if (rc != OK) {
+			x->out.buf.len = start;
+			return rc;
+		}
+		t->rows++;
+		progress_add(1, x->out.buf.len - start);
+		if ((rc = out_more(&x->out, e)) != OK)
+			return rc;
+	}
+	return copy_ended(x, t, got, e);
+}
+
+/* --- the stream --- */
+
+/* All tables are announced before the first row, so that a reader can plan its joins. */
+static int extract_all(struct extract *x, struct err *e)
+{
+	struct catalog *c = &x->catalog;
+	int rc = OK;
+
+	for (size_t i = 0; i < c->count && !bare; i++)
+		wire_add_table(&x->out.buf, c->tables[i]);
+	for (size_t i = 0; i < c->count && rc == OK; i++) {
+		if (!bare && c->count > 1)
+			wire_add_switch(&x->out.buf, c->tables[i]);
+		rc = copy_table(x, c->tables[i], e);
+	}
+	if (rc == OK && !bare) {
+		wire_add_state(&x->out.buf, buf_str(&x->state));
+		wire_add_end(&x->out.buf, c->tables, c->count);
+	}
+	return rc;
+}
+
+static int read_catalog(struct extract *x, char **tables, size_t count, struct err *e)
+{
+	int rc;
+
+	if (query)
+		return catalog_of_query(x->conn, query, query_table, &x->catalog, e);
+	rc = catalog_read(x->conn, schema, (const char *const *)tables, count, excluded.items, excluded.count,
+			  &x->catalog, e);
+	if (rc != OK)
+		return rc;
+	if (bare && x->catalog.count != 1) {
+		err_set(e, USAGE, "--rows takes one table, there are %zu", x->catalog.count);
+		return err_hint(e, USAGE, "Name one, or leave --rows out: the frame tells tables apart.");
+	}
+	if (x->catalog.count == 0) {
+		err_set(e, FAILED, "schema \"%s\" has no tables that this role can see", schema);
+		return err_hint(e, FAILED, "Name another with --schema.");
+	}
+	progress_expect((uint64_t)x->catalog.rows);
+	return OK;
+}
+
+static int work(struct extract *x, char **tables, size_t count, struct err *e)
+{
+	int rc;
+
+	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK || (rc = begin(x, e)) != OK ||
+	    (rc = read_catalog(x, tables, count, e)) != OK)
+		return rc;
+	bound_memory();
+	if ((rc = extract_all(x, e)) != OK) {
+		struct err second;
+
+		/* what was read stands; without @end nobody takes it for the whole */
+		if (rc != FAILED || x->out.buf.len)
+			out_flush(&x->out, &second);
+		return rc;
+	}
+	return out_close(&x->out, e);
+}
+
+static void say_done(const struct extract *x, double seconds)
+{
+	uint64_t rows = 0;
+
+	for (size_t i = 0; i < x->catalog.count; i++)
+		rows += x->catalog.tables[i]->rows;
+	log_info("read %llu rows (%llu bytes) in %.1f s", (unsigned long long)rows, (unsigned long long)x->out.bytes,
+		 seconds);
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct extract x = { 0 };
+	double started = now_s();
+	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
+
+	if (rc != OK)
+		return rc;
+	if (query && (argc > operand || excluded.count))
+		return opt_misuse(e, "--query takes no tables");
+	if (query && !query_table && bare)
+		query_table = "query"; /* bare rows have no name */
+	if (!query != !query_table)
+		return opt_misuse(e, "--query and --table go together");
+	out_init(&x.out, STDOUT_FILENO, "standard output");
+	rc = work(&x, argv + operand, (size_t)(argc - operand), e);
+	progress_clear();
+	if (rc == OK)
+		say_done(&x, now_s() - started);
+	PQfinish(x.conn);
+	catalog_release(&x.catalog);
+	buf_release(&x.state);
+	out_release(&x.out);
+	free(excluded.items);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+
+	return log_exit(run(argc, argv, &e), &e);
+}

@@ -1,0 +1,28 @@
+/* catalog.h - the tables of a PostgreSQL schema as wire tables: columns, types, keys, foreign keys.
+ *
+ * Types are named as starpipe-wire(5) says: by pg_type's name and modifier; a domain by what it
+ * stands on; an enum, a composite or an extension's type as text, which any database can hold. */
+#ifndef STARPIPE_CATALOG_H
+#define STARPIPE_CATALOG_H
+
+#include "pgio.h"
+#include "wire.h"
+
+struct catalog {
+	struct wire_table **tables; /* parents before their children where the keys allow it */
+	size_t count;
+	double rows;                /* the server's estimate, all tables together */
+};
+
+/* The named tables of a schema, or with count 0 all ordinary and partitioned ones but those whose
+ * name starts with _; the names in except are left out. A name that is not there is FAILED with a
+ * hint at what is. */
+int catalog_read(PGconn *conn, const char *schema, const char *const *names, size_t count,
+		 const char *const *except, size_t except_count, struct catalog *c, struct err *e);
+
+/* One table with the columns of a query's result. */
+int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c, struct err *e);
+
+void catalog_release(struct catalog *c);
+
+#endif

@@ -1,0 +1,222 @@
+/* copy_read - COPY's text as JSON */
+#include "copy_read.h"
+
+#include "json.h"
+#include "scan.h"
+
+/* --- COPY's escapes --- */
+
+/* The character a backslash and c stand for in COPY's text output. */
+static char unescape(char c)
+{
+	switch (c) {
+	case 'b': return '\b';
+	case 'f': return '\f';
+	case 'n': return '\n';
+	case 'r': return '\r';
+	case 't': return '\t';
+	case 'v': return '\v';
+	default: return c;
+	}
+}
+
+static void add_json_char(struct buf *b, unsigned char c)
+{
+	struct str one = { (const char *)&c, 1 };
+	size_t at = b->len;
+
+	/* json_add_string's own escapes, without its quotes */
+	json_add_string(b, one);
+	memmove(b->data + at, b->data + at + 1, b->len - at - 2);
+	b->len -= 2;
+}
+
+/* A COPY field as a JSON string. */
+static void add_string(struct buf *b, struct str s)
+{
+	size_t from = 0;
+
+	buf_need(b, s.len + 2);
+	buf_addch(b, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_add(b, s.data + from, i - from);
+		if (c == '\\' && i + 1 < s.len)
+			c = (unsigned char)unescape(s.data[++i]);
+		add_json_char(b, c);
+		from = i + 1;
+	}
+	buf_add(b, s.data + from, s.len - from);
+	buf_addch(b, '"');
+}
+
+/* A COPY field as it was before COPY escaped it. */
+static void add_plain(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		buf_addch(b, s.data[i] == '\\' && i + 1 < s.len ? unescape(s.data[++i]) : s.data[i]);
+}
+
+/* --- values of plain text --- */
+
+static bool is_number(struct str s)
+{
+	char last = s.len ? s.data[s.len - 1] : 'x'; /* NaN, Infinity end in a letter */
+
+	return last >= '0' && last <= '9';
+}
+
+/* 2024-02-29 10:11:12+00 BC to 2024-02-29T10:11:12Z BC */
+static void add_timestamp(struct buf *b, struct str s, bool zone)
+{
+	const char *blank = memchr(s.data, ' ', s.len);
+	const char *end = s.data + s.len, *era = end;
+
+	if (!blank) { /* infinity */
+		json_add_string(b, s);
+		return;
+	}
+	if (s.len > 3 && memcmp(end - 3, " BC", 3) == 0)
+		era = end - 3;
+	buf_addch(b, '"');
+	buf_add(b, s.data, (size_t)(blank - s.data));
+	buf_addch(b, 'T');
+	if (zone && era - blank > 3 && memcmp(era - 3, "+00", 3) == 0) {
+		buf_add(b, blank + 1, (size_t)(era - 3 - blank - 1));
+		buf_addch(b, 'Z');
+	} else {
+		buf_add(b, blank + 1, (size_t)(era - blank - 1));
+	}
+	buf_add(b, era, (size_t)(end - era));
+	buf_addch(b, '"');
+}
+
+/* Can a line hold this JSON text as it stands? Not null, which means SQL's; no line break, no
+ * blank around it, which would be lost; nothing that looks like the escape itself; and in an array
+ * no array, whose end could not be told from the outer one's. */
+static bool embeddable(struct str s, bool in_array)
+{
+	char first = s.len ? s.data[0] : ' ', last = s.len ? s.data[s.len - 1] : ' ';
+	struct field f;
+	struct err ignored;
+
+	if (strchr(" \t\r\n", first) || strchr(" \t\r\n", last) || memchr(s.data, '\n', s.len) ||
+	    memchr(s.data, '\r', s.len) || str_eqz(s, "null") || (in_array && first == '['))
+		return false;
+	if (first == '{') {
+		struct str key;
+		size_t at = 0;
+
+		if (scan_member(s, &at, &key, &f, &ignored) != OK)
+			return false;
+		if (f.kind != F_ABSENT && key.len >= 7 && memcmp(key.data, "\"@json", 6) == 0)
+			return false;
+	}
+	return scan_value(s, &f, &ignored) == OK;
+}
+
+static void add_json_value(struct buf *b, struct str s, bool in_array)
+{
+	if (embeddable(s, in_array)) {
+		buf_addstr(b, s);
+	} else {
+		buf_addz(b, "{\"@json\":");
+		json_add_string(b, s);
+		buf_addch(b, '}');
+	}
+}
+
+/* Text that has no COPY escapes (any more). */
+static void add_value(struct buf *b, enum pg_base base, struct str s, bool in_array)
+{
+	if (base == PG_BOOL)
+		buf_addz(b, s.len && s.data[0] == 't' ? "true" : "false");
+	else if (pg_is_number(base) && is_number(s))
+		buf_addstr(b, s);
+	else if (base == PG_TIMESTAMP || base == PG_TIMESTAMPTZ)
+		add_timestamp(b, s, base == PG_TIMESTAMPTZ);
+	else if (pg_is_json(base))
+		add_json_value(b, s, in_array);
+	else
+		json_add_string(b, s);
+}
+
+/* --- arrays: array_out's text, {1,NULL,"a b"} --- */
+
+static void add_element(struct buf *b, const struct pg_type *t, struct str s, size_t *at, struct buf *text)
+{
+	bool quoted = s.data[*at] == '"';
+	size_t i = *at + quoted;
+
+	buf_reset(text);
+	while (i < s.len && (quoted ? s.data[i] != '"' : s.data[i] != t->delimiter && s.data[i] != '}')) {
+		if (s.data[i] == '\\')
+			i++;
+		buf_addch(text, s.data[i++]);
+	}
+	*at = i + quoted;
+	if (!quoted && str_eqz(buf_str(text), "NULL"))
+		buf_addz(b, "null");
+	else
+		add_value(b, t->base, buf_str(text), true);
+}
+
+static void add_array(struct buf *b, const struct pg_type *t, struct str s)
+{
+	struct buf text = { 0 };
+	size_t i = 0;
+
+	if (s.len == 0 || s.data[0] != '{') { /* bounds of its own: [2:3]={1,2} stays text */
+		json_add_string(b, s);
+		return;
+	}
+	while (i < s.len) {
+		char c = s.data[i];
+
+		if (c == '{' || c == '}') {
+			buf_addch(b, c == '{' ? '[' : ']');
+			i++;
+		} else if (c == t->delimiter) {
+			buf_addch(b, ',');
+			i++;
+		} else {
+			add_element(b, t, s, &i, &text);
+		}
+	}
+	buf_release(&text);
+}
+
+int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct err *e)
+{
+	struct buf plain = { 0 };
+	bool text = !t->array && (t->base == PG_TEXT || t->base == PG_VARCHAR || t->base == PG_BPCHAR ||
+				  t->base == PG_OTHER);
+	size_t bad;
+
+	if (field.len == 2 && field.data[0] == '\\' && field.data[1] == 'N') {
+		buf_add(b, "null", 4);
+		return OK;
+	}
+	bad = str_bad_utf8(field);
+	if (bad < field.len)
+		return err_set(e, BAD_DATA, "the text is not UTF-8 at byte %zu", bad + 1);
+	if (text) {
+		add_string(b, field);
+	} else if (!memchr(field.data, '\\', field.len)) {
+		if (t->array)
+			add_array(b, t, field);
+		else
+			add_value(b, t->base, field, false);
+	} else {
+		add_plain(&plain, field);
+		if (t->array)
+			add_array(b, t, buf_str(&plain));
+		else
+			add_value(b, t->base, buf_str(&plain), false);
+		buf_release(&plain);
+	}
+	return OK;
+}

@@ -1,0 +1,16 @@
+/* copy_read.h - a field of COPY's text format as a JSON value of the wire: starpipe-wire(5).
+ *
+ * The first step of a row behind the server, and a hot path: one pass from COPY's escapes to
+ * JSON's. Exactness comes from copying PostgreSQL's own text digit by digit. */
+#ifndef STARPIPE_COPY_READ_H
+#define STARPIPE_COPY_READ_H
+
+#include "buf.h"
+#include "err.h"
+#include "pgtype.h"
+
+/* Append the value. field is what stands between two tabs; \N is null. BAD_DATA for bytes that
+ * are not UTF-8 (a database in SQL_ASCII). */
+int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct err *e);
+
+#endif
