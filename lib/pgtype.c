@@ -98,16 +98,27 @@ void pg_type_add_name(struct buf *b, const struct pg_type *t)
 		buf_addz(b, "[]");
 }
 
+/* Nothing that could end a column's definition: names come from a stream. */
+static bool is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ,-()[]",
+			    s.data[i]) || !s.data[i])
+			return false;
+	return true;
+}
+
 void pg_type_add_sql(struct buf *b, struct str name)
 {
 	struct buf base = { 0 };
 	struct str mods;
 	bool array = split(name, &base, &mods);
 	struct pg_type t = pg_type_parse(name);
-	bool words = base.len && memchr(base.data, ' ', base.len);
 
-	if (words && t.base == PG_INTERVAL) {
-		buf_addstr(b, name); /* its fields are syntax, not a modifier */
+	if (!is_plain(mods) || (t.base == PG_INTERVAL && !is_plain(name))) {
+		pg_add_ident(b, name); /* there is no such type, and the server will say so */
+	} else if (t.base == PG_INTERVAL) {
+		buf_addstr(b, name); /* a keyword: its fields and precision are syntax of their own */
 	} else {
 		buf_addz(b, "pg_catalog.");
 		if (t.base != PG_OTHER) {
