@@ -1,0 +1,122 @@
+#!/bin/bash
+# pg.sh up|env|down DIR - a throwaway PostgreSQL server in DIR
+#
+#   up    make a cluster in DIR, start it, print the environment that reaches it
+#   env   print that environment again:  eval "$(tests/lib/pg.sh env DIR)"
+#   down  stop the server, even one that hangs, and remove what up made
+#
+# It listens on a socket inside DIR and on a free port of 127.0.0.1, and lets everybody in there as
+# superuser: for tests and the demo only. As root it runs as postgres or nobody. Locale C and UTF-8.
+# fsync is off: a crash of the machine may lose it. PG_OPTIONS holds more settings: "-c a=b -c c=d".
+# The newest server of /usr/lib/postgresql is taken; PG_BINDIR names another one's bin folder.
+set -eu
+
+die() { echo "pg.sh: error: $*" >&2; exit 1; }
+
+[ $# = 2 ] || { echo "usage: pg.sh up|env|down DIR" >&2; exit 2; }
+verb=$1
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+[ ${#dir} -le 80 ] || die "\"$dir\" is too long for the name of a socket"
+
+bindir() {
+	local found
+	if [ -n "${PG_BINDIR:-}" ]; then
+		echo "$PG_BINDIR"
+	elif found=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -1) && [ -x "$found" ]; then
+		dirname "$found"
+	elif found=$(command -v postgres); then
+		dirname "$(readlink -f "$found")"
+	else
+		die "no PostgreSQL server found; tests/lib/deps.sh installs one"
+	fi
+}
+
+# The server refuses to run as root.
+unprivileged() {
+	local user
+	if [ "$(id -u)" != 0 ]; then
+		"$@"
+	else
+		user=$(id -un postgres 2>/dev/null || echo nobody)
+		setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups -- env HOME="$dir" "$@"
+	fi
+}
+
+free_port() { # a TCP port nobody listens on, below the range that outgoing connections take
+	local port
+	for _ in $(seq 100); do
+		port=$((10000 + (RANDOM * 32768 + RANDOM) % 20000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
+	done
+	die "no free port"
+}
+
+print_env() {
+	echo "export PGHOST=$dir PGPORT=$(cat "$dir/port") PGUSER=postgres PGDATABASE=postgres"
+	echo "unset PGPASSWORD PGSERVICE PGSSLMODE PGOPTIONS"
+}
+
+server_pid() { head -1 "$dir/data/postmaster.pid" 2>/dev/null; }
+
+# A pid may have been given to another process since: only a server of this cluster counts.
+is_running() {
+	local pid
+	pid=$(server_pid) && [ -n "$pid" ] && [ "/proc/$pid/cwd" -ef "$dir/data" ]
+}
+
+is_ready() { "$bin/pg_isready" -q -h "$dir" -p "$port"; }
+
+start() {
+	[ -f "$dir/port" ] || [ -z "$(ls -A "$dir")" ] || die "\"$dir\" is not empty"
+	rm -rf "$dir/data"
+	bin=$(bindir)
+	if [ "$(id -u)" = 0 ]; then
+		chown "$(id -un postgres 2>/dev/null || echo nobody)" "$dir"
+		unprivileged test -w "$dir" || die "an unprivileged user cannot reach \"$dir\""
+	fi
+	unprivileged "$bin/initdb" -D "$dir/data" -U postgres -A trust --locale=C --encoding=UTF8 \
+		--no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; die "initdb failed"; }
+	port=$(free_port)
+	echo "$port" >"$dir/port"
+	# max_wal_size and friends: loading millions of rows should not wait for checkpoints
+	unprivileged setsid "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
+		-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_wal_size=4GB \
+		-c shared_buffers=128MB -c max_connections=50 -c wal_level=minimal -c max_wal_senders=0 \
+		-c autovacuum_naptime=10min ${PG_OPTIONS:-} >"$dir/log" 2>&1 </dev/null 3>&- &
+	for _ in $(seq 150); do
+		is_ready && return
+		kill -0 $! 2>/dev/null || break
+		sleep 0.1
+	done
+	tail -20 "$dir/log" >&2
+	die "the server did not start"
+}
+
+stop() {
+	local pid children
+	if is_running; then
+		pid=$(server_pid)
+		kill -QUIT "$pid" 2>/dev/null || true # immediate shutdown: nothing here is worth saving
+		for _ in $(seq 50); do
+			is_running || break
+			sleep 0.1
+		done
+		if is_running; then
+			children=$(pgrep -P "$pid" || true)
+			kill -KILL "$pid" $children 2>/dev/null || true
+		fi
+	fi
+	rm -rf "$dir"/{data,log,initdb.log,port,.s.PGSQL.*}
+	rmdir "$dir"
+}
+
+case "$verb" in
+up)
+	is_running || start
+	print_env
+	;;
+env) is_running || die "no server runs in \"$dir\""; print_env ;;
+down) stop ;;
+*) echo "usage: pg.sh up|env|down DIR" >&2; exit 2 ;;
+esac
