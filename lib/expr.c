@@ -39,6 +39,56 @@ static int need_type(const struct scope *s, const struct expr *x, enum pg_base b
 	return rc;
 }
 
+/* --- folding --- */
+
+static bool is_const(const struct expr *x)
+{
+	return x->kind == EX_CONST && x->type.base != PG_UNKNOWN;
+}
+
+/* The value of a deciding operand: what AND and OR need not look behind. */
+static bool decides(const struct expr *x, const struct expr *arg)
+{
+	return is_const(arg) && !arg->value.null && arg->value.b == (x->kind == EX_OR);
+}
+
+/* What is already known of x, as PostgreSQL's planner would simplify it (eval_const_expressions):
+ * a call of constants, a call on NULL, a CASE or AND that a constant decides. It matters beyond
+ * speed, because what is cut away cannot fail. A constant that fails is left to the rows. */
+static struct expr *fold(const struct scope *s, struct expr *x)
+{
+	struct eval ctx = { NULL, s->arena };
+	struct err ignored;
+	struct expr *c;
+	bool all = true, null = false;
+
+	if (x->type.base == PG_ANY)
+		return x;
+	for (size_t i = 0; i < x->count; i++) {
+		all = all && is_const(x->args[i]);
+		null = null || (is_const(x->args[i]) && x->args[i]->value.null);
+		if ((x->kind == EX_AND || x->kind == EX_OR) && decides(x, x->args[i]))
+			return x->args[i];
+	}
+	while (x->kind == EX_CASE && x->count > 1 && is_const(x->args[0])) {
+		if (!x->args[0]->value.null && x->args[0]->value.b)
+			return x->args[1];
+		x->args += 2;
+		x->count -= 2;
+	}
+	if (x->kind == EX_CASE && x->count == 1)
+		return x->args[0];
+	null = null && ((x->kind == EX_CALL && x->func && !x->func->variadic) || x->kind == EX_CAST);
+	if (!all && !null)
+		return x;
+	c = new_expr(s, EX_CONST, x->type.base, x->at, 0);
+	c->type = x->type;
+	c->value.null = true;
+	if (!null && expr_eval(x, &ctx, &c->value, &ignored) != OK)
+		return x;
+	return c;
+}
+
 /* --- conversions --- */
 
 static int no_cast(const struct scope *s, const struct expr *x, struct sqltype to, struct err *e)
@@ -94,7 +144,7 @@ int expr_cast(const struct scope *s, struct expr *x, struct sqltype to, enum cas
 	c->type = to;
 	c->args[0] = x;
 	c->context = context;
-	*out = c;
+	*out = fold(s, c);
 	return OK;
 }
 
@@ -105,16 +155,15 @@ static int settle(const struct scope *s, struct expr **x, struct err *e)
 	       expr_cast(s, *x, sqltype_of(PG_TEXT), CAST_IMPLICIT, x, e) : OK;
 }
 
-/* Bring branches (every step-th arg from first on) to their common type, which becomes x's. */
-static int unify(const struct scope *s, struct expr *x, size_t first, size_t step, const char *what,
-		 struct err *e)
+/* Bring the args to their common type, which becomes x's. */
+static int unify(const struct scope *s, struct expr *x, const char *what, struct err *e)
 {
 	struct sqltype types[MAX_LIST], a, b;
 	struct buf names = { 0 };
 	size_t count = 0;
 	int rc = OK;
 
-	for (size_t i = first; i < x->count && count < MAX_LIST; i += step)
+	for (size_t i = 0; i < x->count && count < MAX_LIST; i++)
 		types[count++] = x->args[i]->type;
 	if (!sqltype_common(types, count, &x->type, &a, &b)) {
 		sqltype_add_name(&names, a);
@@ -124,7 +173,7 @@ static int unify(const struct scope *s, struct expr *x, size_t first, size_t ste
 		buf_release(&names);
 		return rc;
 	}
-	for (size_t i = first; i < x->count && rc == OK; i += step)
+	for (size_t i = 0; i < x->count && rc == OK; i++)
 		rc = expr_cast(s, x->args[i], x->type, CAST_IMPLICIT, &x->args[i], e);
 	return rc;
 }
@@ -214,14 +263,13 @@ static int bind_const(const struct scope *s, const struct json *node, struct exp
 {
 	struct expr *x = new_expr(s, EX_CONST, PG_UNKNOWN, star_at(node), 0);
 	const char *text = json_string(json_get(json_get(node, "fval"), "fval"));
-	int64_t n = 0;
+	int64_t n;
 	int rc = OK;
 
 	*out = x;
 	if (json_true(json_get(node, "isnull"))) {
 		x->value.null = true;
-	} else if (json_get(node, "ival")) {
-		json_int(json_get(json_get(node, "ival"), "ival"), &n);
+	} else if (star_int(s->star, node, &n)) {
 		x->type = sqltype_of(PG_INT4);
 		x->value.i = n;
 	} else if (text && str_to_i64(str_of(text), INT64_MIN, INT64_MAX, &x->value.i)) {
@@ -249,8 +297,8 @@ static int no_function(const struct scope *s, size_t at, struct err *e)
 	return USAGE;
 }
 
-/* The call of a function on bound arguments. */
-static int call(const struct scope *s, const char *name, struct expr **args, size_t count, size_t at,
+/* The call of a function on bound arguments, as it stands. */
+static int bind_call(const struct scope *s, const char *name, struct expr **args, size_t count, size_t at,
 		struct expr **out, struct err *e)
 {
 	struct sqltype types[MAX_LIST];
@@ -276,6 +324,16 @@ static int call(const struct scope *s, const char *name, struct expr **args, siz
 	}
 	if (x->func)
 		x->type = sqltype_of(x->func->result);
+	return rc;
+}
+
+static int call(const struct scope *s, const char *name, struct expr **args, size_t count, size_t at,
+		struct expr **out, struct err *e)
+{
+	int rc = bind_call(s, name, args, count, at, out, e);
+
+	if (rc == OK)
+		*out = fold(s, *out);
 	return rc;
 }
 
@@ -317,7 +375,9 @@ static int compare(const struct scope *s, const char *sign, struct expr *a, stru
 int expr_equal(const struct scope *s, struct expr *left, struct expr *right, size_t at,
 	       struct expr **out, struct err *e)
 {
-	return compare(s, "=", left, right, at, out, e);
+	struct expr *sides[2] = { left, right };
+
+	return bind_call(s, "=", sides, 2, at, out, e);
 }
 
 /* a IN (b, c): a = b OR a = c; NOT IN: a <> b AND a <> c. */
@@ -331,7 +391,8 @@ static int bind_in(const struct scope *s, const struct json *node, struct expr *
 
 	for (size_t i = 0; i < x->count && rc == OK; i++)
 		rc = compare(s, sign, left, x->args[i], x->at, &x->args[i], e);
-	*out = x;
+	if (rc == OK)
+		*out = fold(s, x);
 	return rc;
 }
 
@@ -347,7 +408,7 @@ static int bind_between(const struct scope *s, const struct json *node, struct e
 	    (rc = compare(s, negated ? "<" : ">=", left, ends[0], at, &low, e)) != OK ||
 	    (rc = compare(s, negated ? ">" : "<=", left, ends[1], at, &high, e)) != OK)
 		return rc;
-	*out = two(s, negated ? EX_OR : EX_AND, low, high, at);
+	*out = fold(s, two(s, negated ? EX_OR : EX_AND, low, high, at));
 	return OK;
 }
 
@@ -355,8 +416,8 @@ static int bind_between(const struct scope *s, const struct json *node, struct e
 static int bind_with_equal(const struct scope *s, enum expr_kind kind, struct expr *a, struct expr *b,
 			   size_t at, struct expr **out, struct err *e)
 {
-	struct expr *equal, *x;
-	int rc = compare(s, "=", a, b, at, &equal, e);
+	struct expr *sides[2] = { a, b }, *equal, *x;
+	int rc = bind_call(s, "=", sides, 2, at, &equal, e);
 
 	if (rc != OK)
 		return rc;
@@ -465,6 +526,25 @@ done:
 	return rc;
 }
 
+/* Results sit at 1, 3, ... and the ELSE at the end: they are unified in a row of their own, the
+ * ELSE first, as PostgreSQL looks at them. */
+static int unify_case(const struct scope *s, struct expr *x, size_t n, struct err *e)
+{
+	struct expr *row = new_expr(s, EX_CASE, PG_ANY, x->at, n + 1);
+	int rc;
+
+	row->args[0] = x->args[2 * n];
+	for (size_t i = 0; i < n; i++)
+		row->args[i + 1] = x->args[2 * i + 1];
+	if ((rc = unify(s, row, "CASE", e)) != OK)
+		return rc;
+	x->args[2 * n] = row->args[0];
+	for (size_t i = 0; i < n; i++)
+		x->args[2 * i + 1] = row->args[i + 1];
+	x->type = row->type;
+	return OK;
+}
+
 static int bind_case(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
 {
 	const struct json *whens = json_get(node, "args"), *other = json_get(node, "defresult");
@@ -491,23 +571,9 @@ static int bind_case(const struct scope *s, const struct json *node, struct expr
 	x->args[2 * n]->value.null = true;
 	if (other && (rc = expr_bind(s, other, &x->args[2 * n], e)) != OK)
 		return rc;
-	/* results sit at 1, 3, ... and the ELSE at the end: unify them in a row of their own */
-	*out = x;
-	{
-		struct expr *row = new_expr(s, EX_CASE, PG_ANY, x->at, n + 1);
-
-		/* PostgreSQL puts the ELSE first when it looks for the common type */
-		row->args[0] = x->args[2 * n];
-		for (size_t i = 0; i < n; i++)
-			row->args[i + 1] = x->args[2 * i + 1];
-		if ((rc = unify(s, row, 0, 1, "CASE", e)) != OK)
-			return rc;
-		x->args[2 * n] = row->args[0];
-		for (size_t i = 0; i < n; i++)
-			x->args[2 * i + 1] = row->args[i + 1];
-		x->type = row->type;
-	}
-	return OK;
+	if ((rc = unify_case(s, x, n, e)) == OK)
+		*out = fold(s, x);
+	return rc;
 }
 
 static int bind_bool(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
@@ -526,6 +592,8 @@ static int bind_bool(const struct scope *s, const struct json *node, struct expr
 		if (rc == OK)
 			rc = expr_cast(s, x->args[i], sqltype_of(PG_BOOL), CAST_IMPLICIT, &x->args[i], e);
 	}
+	if (rc == OK)
+		*out = fold(s, x);
 	return rc;
 }
 
@@ -550,6 +618,8 @@ static int bind_test(const struct scope *s, const struct json *node, struct expr
 	if (rc == OK)
 		rc = of_null ? settle(s, &x->args[0], e) :
 		     expr_cast(s, x->args[0], sqltype_of(PG_BOOL), CAST_IMPLICIT, &x->args[0], e);
+	if (rc == OK)
+		*out = fold(s, x);
 	return rc;
 }
 
@@ -559,7 +629,7 @@ static int bind_choice(const struct scope *s, const struct json *node, enum expr
 	int rc = bind_node(s, kind, PG_ANY, json_get(node, "args"), star_at(node), out, e);
 
 	if (rc == OK)
-		rc = unify(s, *out, 0, 1, what, e);
+		rc = unify(s, *out, what, e);
 	if (rc == OK && kind != EX_COALESCE && (*out)->type.base != PG_ANY && !value_comparable((*out)->type))
 		rc = star_error(s->star, star_at(node), e, "%s cannot compare these", what);
 	return rc;
@@ -626,6 +696,7 @@ static int eval_call(const struct expr *x, const struct eval *ctx, struct value 
 	struct value few[FUNC_MAX_ARGS + 1], *args = few;
 	struct sqltype few_types[FUNC_MAX_ARGS + 1], *types = few_types;
 	struct func_call c = { x->type, NULL, x->count, ctx->arena };
+	bool null = false;
 	int rc = OK;
 
 	if (x->count > FUNC_MAX_ARGS) {
@@ -636,13 +707,11 @@ static int eval_call(const struct expr *x, const struct eval *ctx, struct value 
 	for (size_t i = 0; i < x->count && rc == OK; i++) {
 		types[i] = x->args[i]->type;
 		rc = expr_eval(x->args[i], ctx, &args[i], e);
-		if (rc == OK && args[i].null && !x->func->variadic) {
-			out->null = true;
-			return OK;
-		}
+		null = null || (rc == OK && args[i].null);
 	}
-	out->null = false;
-	return rc == OK ? x->func->run(&c, args, out, e) : rc;
+	/* all are evaluated first: an error in one is an error even beside a NULL */
+	out->null = null && !x->func->variadic;
+	return rc == OK && !out->null ? x->func->run(&c, args, out, e) : rc;
 }
 
 /* AND and OR: the first operand that decides ends it, a NULL only if none does. */

@@ -685,6 +685,10 @@ static int json_step(const struct func_call *c, const struct value *args, struct
 	bool by_name = c->args[1].base != PG_INT4;
 	int rc = scan_value(args[0].s, f, e);
 
+	/* to jsonb a scalar is an array of one */
+	if (rc == OK && !by_name && c->args[0].base == PG_JSONB && f->kind != F_OBJECT && f->kind != F_ARRAY &&
+	    (args[1].i == 0 || args[1].i == -1))
+		return OK;
 	if (rc != OK || f->kind != (by_name ? F_OBJECT : F_ARRAY)) {
 		f->kind = F_ABSENT;
 		return rc;

@@ -648,7 +648,6 @@ static int compile_select(struct compiler *c, const struct json *node, struct qu
 	s->rels = zalloc(c, (MAX_TABLES + 1) * sizeof(*s->rels));
 	s->scope = (struct scope){ .star = c->star, .arena = c->arena, .on_open = tell_open, .arg = tell };
 	s->scope.tables = zalloc(c, (MAX_TABLES + 1) * sizeof(*s->scope.tables));
-	q->distinct = distinct != NULL;
 	if (json_count(distinct) > 0 && json_count(json_at(distinct, 0)) > 0)
 		return not_here(c, json_at(distinct, 0), "DISTINCT ON", e);
 	if (json_count(from) > 1) {
@@ -723,7 +722,8 @@ static int convert(struct compiler *c, struct query *q, const struct sqltype *ty
 			rc = expr_cast(&self, x, types[i], context, &q->convert[i], e);
 		}
 	}
-	for (size_t i = 0; i < q->count && rc == OK; i++)
+	/* what is distinct is told by the types before the conversion */
+	for (size_t i = 0; i < q->count && rc == OK && !q->convert; i++)
 		q->types[i] = types[i];
 	return rc;
 }
@@ -829,8 +829,10 @@ static int compile(struct compiler *c, const struct json *node, struct query **o
 		q->types = zalloc(c, q->count * sizeof(*q->types));
 		for (size_t i = 0; i < q->count && rc == OK; i++)
 			q->types[i] = q->select->targets[i]->type;
-		if (rc == OK && q->distinct)
+		if (rc == OK && json_get(node, "distinctClause")) {
 			rc = settle(c, q, e);
+			q->distinct = true;
+		}
 	}
 	if (rc != OK)
 		return rc;
@@ -1122,11 +1124,19 @@ static int emit(struct query *q, const struct field *fields, struct err *e)
 
 /* --- running: joins --- */
 
+/* A condition of several parts ends at the first that is not true, NULL included. */
 static int is_true(const struct expr *x, const struct eval *ctx, bool *yes, struct err *e)
 {
 	struct value v;
-	int rc = x ? expr_eval(x, ctx, &v, e) : OK;
+	int rc = OK;
 
+	if (x && x->kind == EX_AND) {
+		*yes = true;
+		for (size_t i = 0; i < x->count && rc == OK && *yes; i++)
+			rc = is_true(x->args[i], ctx, yes, e);
+		return rc;
+	}
+	rc = x ? expr_eval(x, ctx, &v, e) : OK;
 	*yes = rc == OK && (!x || (!v.null && v.b));
 	return rc;
 }

@@ -35,6 +35,22 @@ static const char *name_at(const struct json *list, size_t i)
 	return json_string(json_get(json_get(json_at(list, i), "String"), "sval"));
 }
 
+/* libpg_query's JSON leaves out an integer that is not positive: the text tells 0 from -7. */
+bool star_int(const struct star *s, const struct json *node, int64_t *n)
+{
+	const struct json *ival = json_get(node, "ival");
+	const char *p = s->text.data + star_at(node);
+
+	*n = 0;
+	if (!ival || json_int(json_get(ival, "ival"), n))
+		return ival != NULL;
+	if (*p == '-') {
+		p += 1 + strspn(p + 1, " \t\r\n");
+		*n = -strtoll(p, NULL, 10);
+	}
+	return true;
+}
+
 /* --- column types --- */
 
 static int add_mods(const struct star *s, const struct json *node, struct buf *name, struct err *e)
@@ -42,12 +58,11 @@ static int add_mods(const struct star *s, const struct json *node, struct buf *n
 	const struct json *mods = json_get(node, "typmods");
 
 	for (size_t i = 0; i < json_count(mods); i++) {
-		const struct json *c = json_get(json_get(json_at(mods, i), "A_Const"), "ival");
-		const char *n = json_number(json_get(c, "ival"));
+		int64_t n;
 
-		if (!c)
+		if (!star_int(s, json_get(json_at(mods, i), "A_Const"), &n))
 			return star_error(s, star_at(node), e, "a type's modifier is a number");
-		buf_addf(name, "%s%s", i ? "," : "(", n ? n : "0");
+		buf_addf(name, "%s%lld", i ? "," : "(", (long long)n);
 	}
 	if (json_count(mods))
 		buf_addch(name, ')');

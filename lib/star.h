@@ -63,6 +63,9 @@ int star_error(const struct star *s, size_t at, struct err *e, const char *fmt, 
 /* Of a parse tree's node: where it stands in the text (0 if it does not say). */
 size_t star_at(const struct json *node);
 
+/* An A_Const node's integer; false if it is none. */
+bool star_int(const struct star *s, const struct json *node, int64_t *n);
+
 /* A TypeName node's wire type: "numeric(10,2)", "text[]". */
 int star_type_name(const struct star *s, const struct json *node, struct buf *name, struct err *e);
 

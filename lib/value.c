@@ -468,7 +468,7 @@ static int to_datetime(struct value *v, enum pg_base from, struct sqltype to, st
 		if (from == PG_INTERVAL)
 			v->i = time_from_interval(&v->iv);
 		else if (from != PG_TIME && (v->i == TS_INFINITY || v->i == TS_MINUS_INFINITY))
-			return err_set(e, BAD_DATA, "cannot convert an infinite timestamp to time");
+			v->null = true; /* an infinity has no time of day */
 		else if (from != PG_TIME)
 			v->i = time_from_timestamp(v->i);
 	} else if (to.base == PG_INTERVAL) {
@@ -477,7 +477,7 @@ static int to_datetime(struct value *v, enum pg_base from, struct sqltype to, st
 	} else if (from == PG_DATE) {
 		rc = timestamp_from_date(&v->i, v->i, e);
 	}
-	if (rc == OK && to.mods[0] >= 0 && to.base != PG_INTERVAL)
+	if (rc == OK && !v->null && to.mods[0] >= 0 && to.base != PG_INTERVAL)
 		v->i = usecs_round(v->i, to.mods[0]);
 	return rc;
 }
