@@ -134,6 +134,7 @@ static int refuse_missing(const struct target *t, const bool *found, struct err 
 {
 	const struct wire_table *w = t->merge.table;
 	struct buf names = { 0 }, sql = { 0 };
+	int rc = OK;
 
 	for (size_t i = 0; i < w->column_count; i++)
 		if (!found[i]) {
@@ -142,13 +143,13 @@ static int refuse_missing(const struct target *t, const bool *found, struct err 
 			merge_add_column(&sql, &t->merge, i);
 		}
 	if (names.len) {
-		err_set(e, BAD_DATA, "table \"%s\" of the warehouse lacks columns of the stream: %s",
+		rc = err_set(e, BAD_DATA, "table \"%s\" of the warehouse lacks columns of the stream: %s",
 			w->name, names.data);
 		err_hint(e, BAD_DATA, "%s", sql.data);
 	}
 	buf_release(&names);
 	buf_release(&sql);
-	return names.len ? BAD_DATA : OK;
+	return rc;
 }
 
 /* Bare rows say nothing of a key; the warehouse's primary key is one when they have its columns. */

@@ -1,0 +1,497 @@
+#!/usr/bin/env bats
+# pg-load - rows into tables of a PostgreSQL warehouse
+
+load ../lib/helpers
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	fresh_db load
+	export PGDATABASE=load
+}
+
+sql() { psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
+
+# One table "staff" upserted by id, the rows of standard input, a state and the end.
+staff() {
+	local rows=$(cat)
+	echo '{"@table":"staff","columns":[{"name":"id","type":"int4","notnull":true},{"name":"name","type":"text"},{"name":"pay","type":"numeric"}],"key":["id"],"mode":"full"}'
+	echo "$rows"
+	echo "{\"@state\":{\"at\":${1:-1}}}"
+	echo "{\"@end\":{\"rows\":{\"staff\":$(grep -c . <<<"$rows")}}}"
+}
+
+# One fact "sale" with history.
+sale() {
+	local rows=$(cat)
+	echo '{"@table":"sale","columns":[{"name":"record","type":"int4","notnull":true,"generated":"serial"},{"name":"id","type":"int4","notnull":true},{"name":"units","type":"int4"},{"name":"note","type":"json"}],"key":["id"],"mode":"full","load":"history"}'
+	echo "$rows"
+	echo "{\"@end\":{\"rows\":{\"sale\":$(grep -c . <<<"$rows")}}}"
+}
+
+# What a test that must change nothing compares.
+contents() {
+	sql -c "SELECT xmin, * FROM staff ORDER BY id" -c "SELECT source, steps, state FROM starpipe_state"
+}
+
+two_staff() {
+	printf '%s\n' '{"id":1,"name":"Ann","pay":1.0}' '{"id":2,"name":"Bob","pay":2}'
+}
+
+@test "a missing table is created as announced" {
+	run -0 --separate-stderr pg-load <<-'X'
+		{"@table":"b","columns":[{"name":"Key \"1\"","type":"int8","notnull":true},{"name":"a","type":"varchar(3)"},{"name":"j","type":"jsonb[]"}],"key":["Key \"1\"","a"],"mode":"full"}
+		{"Key \"1\"":1,"a":"x","j":[{"a":1},null]}
+		{"@end":{"rows":{"b":1}}}
+	X
+	[ -z "$stderr" ]
+	run -0 sql -c "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'b'::regclass AND attnum > 0 ORDER BY attnum"
+	[ "${lines[0]}" = 'Key "1"|bigint|t' ]
+	[ "${lines[1]}" = 'a|character varying(3)|t' ]
+	[ "${lines[2]}" = 'j|jsonb[]|f' ]
+	[ "$(sql -c "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'b'::regclass")" = 'PRIMARY KEY ("Key ""1""", a)' ]
+	[ "$(sql -c 'TABLE b')" = '1|x|{"{\"a\": 1}",NULL}' ]
+}
+
+@test "a missing schema is created, and a keyword is a name like any other" {
+	echo '{"select":1}' | pg-load --schema 'My "own"' --table table
+	[ "$(sql -c 'SELECT "select" FROM "My ""own"""."table"')" = 1 ]
+}
+
+@test "an equal row is not touched, a changed one is, a new one is inserted, a vanished one stays" {
+	two_staff | staff | pg-load
+	before=$(sql -c 'SELECT xmin, xmax FROM staff WHERE id = 1')
+	printf '%s\n' '{"id":1,"name":"Ann","pay":1.0}' '{"id":3,"name":"Cy"}' | staff >in
+	run -0 pg-load <in
+	[[ $output == *'"inserted":1,"updated":0,"unchanged":1,"deleted":0'* ]]
+	printf '%s\n' '{"id":3,"name":"Cyd"}' | staff >in
+	run -0 pg-load <in
+	[[ $output == *'"inserted":0,"updated":1,"unchanged":0'* ]]
+	[ "$(sql -c 'SELECT xmin, xmax FROM staff WHERE id = 1')" = "$before" ]
+	[ "$(sql -c 'SELECT id, name, pay FROM staff ORDER BY id')" = $'1|Ann|1.0\n2|Bob|2\n3|Cyd|' ]
+}
+
+@test "values are compared as they are stored: 1.0 and 1.00 differ" {
+	two_staff | staff | pg-load
+	echo '{"id":1,"name":"Ann","pay":1.00}' | staff >in
+	run -0 pg-load <in
+	[[ $output == *'"updated":1,'* ]]
+	[ "$(sql -c 'SELECT pay FROM staff WHERE id = 1')" = 1.00 ]
+}
+
+@test "types without an equality of their own are compared too" {
+	for v in 1 1 2; do
+		cat >in <<-X
+			{"@table":"t","columns":[{"name":"id","type":"int4"},{"name":"j","type":"json"},{"name":"x","type":"xml"},{"name":"p","type":"point"},{"name":"b","type":"box"}],"key":["id"],"mode":"full"}
+			{"id":1,"j":{"a":$v},"x":"<a/>","p":"(1,2)","b":"(3,4),(1,2)"}
+			{"@end":{"rows":{"t":1}}}
+		X
+		run -0 pg-load <in
+		echo "$output" | grep -o '"inserted":.,"updated":.' >>counts
+	done
+	[ "$(tr '\n' ' ' <counts)" = '"inserted":1,"updated":0 "inserted":0,"updated":0 "inserted":0,"updated":1 ' ]
+}
+
+@test "the last of several rows of one key wins" {
+	printf '%s\n' '{"id":1,"name":"a"}' '{"id":2,"name":"b"}' '{"id":1,"name":"c"}' '{"id":1,"name":"d"}' | staff >in
+	for run in first second; do
+		pg-load <in
+		[ "$(sql -c 'SELECT id, name FROM staff ORDER BY id')" = $'1|d\n2|b' ]
+	done
+}
+
+@test "a history gets a row for each version, in the order of the stream, and none for a repeat" {
+	printf '%s\n' '{"id":1,"units":5,"note":null}' '{"id":2,"units":1}' '{"id":1,"units":5}' '{"id":1,"units":6}' | sale | pg-load
+	[ "$(sql -c 'SELECT record, id, units FROM sale ORDER BY record')" = $'1|1|5\n2|2|1\n3|1|6' ]
+	printf '%s\n' '{"id":1,"units":6}' '{"id":2,"units":1}' | sale >in
+	run -0 pg-load <in
+	[[ $output == *'"inserted":0,'*'"unchanged":2'* ]]
+	printf '%s\n' '{"id":2,"units":1}' '{"id":1,"units":5}' | sale | pg-load
+	printf '%s\n' '{"id":1,"units":5,"note":{}}' | sale | pg-load
+	# A, B, A again: three versions; no number of the sequence was spent on a repeat
+	[ "$(sql -c 'SELECT record, units, note FROM sale WHERE id = 1 ORDER BY record')" = $'1|5|\n3|6|\n4|5|\n5|5|{}' ]
+}
+
+@test "the newest version of a key is found by an index" {
+	seq 1 20000 | sed 's/.*/{"id":&,"units":1}/' | sale | pg-load
+	sql -c "ANALYZE sale"
+	run -0 sql -c "EXPLAIN SELECT units FROM sale WHERE id = 7 ORDER BY record DESC LIMIT 1"
+	[[ $output == *"Index Scan Backward using sale_id_record_idx"* ]]
+}
+
+@test "an identity column numbers a history as a serial one does" {
+	for i in 1 2; do
+		cat <<-X | pg-load
+			{"@table":"f","columns":[{"name":"id","type":"int4"},{"name":"n","type":"int8","generated":"identity"}],"key":["id"],"mode":"full","load":"history"}
+			{"id":$i}
+			{"@end":{"rows":{"f":1}}}
+		X
+	done
+	[ "$(sql -c 'TABLE f')" = $'1|1\n2|2' ]
+	[ "$(sql -c "SELECT attidentity, atttypid::regtype FROM pg_attribute WHERE attrelid = 'f'::regclass AND attname = 'n'")" = 'd|bigint' ]
+}
+
+@test "parents go before children, whatever the order of the stream" {
+	cat >in <<-'X'
+		{"@table":"child","columns":[{"name":"id","type":"int4"},{"name":"parent_id","type":"int4"}],"key":["id"],"foreign":[{"columns":["parent_id"],"table":"parent","references":["id"]}],"mode":"full"}
+		{"id":1,"parent_id":7}
+		{"@table":"parent","columns":[{"name":"id","type":"int4"}],"key":["id"],"mode":"full"}
+		{"id":7}
+		{"@end":{"rows":{"child":1,"parent":1}}}
+	X
+	pg-load <in
+	[ "$(sql -c "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'")" = \
+		'child_parent_id_fkey|FOREIGN KEY (parent_id) REFERENCES parent(id)' ]
+	sed 's/7/8/; s/"id":1,/"id":2,/' in >again # both tables are there now, with the key between them
+	pg-load <again
+	[ "$(sql -c 'SELECT * FROM child ORDER BY id')" = $'1|7\n2|8' ]
+}
+
+@test "tables that refer to each other, or to themselves, load and load again" {
+	for n in 1 2; do
+		cat <<-X | pg-load
+			{"@table":"a","columns":[{"name":"id","type":"int4"},{"name":"b","type":"int4"},{"name":"next","type":"int4"}],"key":["id"],"foreign":[{"columns":["b"],"table":"b","references":["id"]},{"columns":["next"],"table":"a","references":["id"]}],"mode":"full"}
+			{"@table":"b","columns":[{"name":"id","type":"int4"},{"name":"a","type":"int4"}],"key":["id"],"foreign":[{"columns":["a"],"table":"a","references":["id"]}],"mode":"full"}
+			{"id":$n,"a":$n}
+			{"@table":"a"}
+			{"id":1,"b":$n,"next":$n}
+			{"id":$n,"b":$n}
+			{"@end":{"rows":{"a":2,"b":1}}}
+		X
+	done
+	[ "$(sql -c "SELECT count(*) FROM pg_constraint WHERE contype = 'f'" -c 'SELECT * FROM a ORDER BY id')" = $'3\n1|2|2\n2|2|' ]
+}
+
+@test "a foreign key to a table that is not there is left out, and -v says so" {
+	cat >in <<-'X'
+		{"@table":"child","columns":[{"name":"id","type":"int4"},{"name":"parent_id","type":"int4"}],"key":["id"],"foreign":[{"columns":["parent_id"],"table":"parent","references":["id"]}],"mode":"full"}
+		{"@end":{"rows":{"child":0}}}
+	X
+	run -0 --separate-stderr pg-load -v <in
+	[[ $stderr == *'"child" gets no foreign key'*'"parent"'* ]]
+}
+
+@test "a table without a key is replaced, and only if it differs" {
+	none() { printf '%s\n' '{"@table":"n","columns":[{"name":"a","type":"int4"},{"name":"j","type":"json"}],"mode":"full"}' "$@" "{\"@end\":{\"rows\":{\"n\":$#}}}"; }
+	none '{"a":1,"j":{}}' '{"a":1,"j":{}}' '{"a":2}' | pg-load
+	run -0 pg-load < <(none '{"a":2}' '{"a":1,"j":{}}' '{"a":1,"j":{}}')
+	[[ $output == *'"inserted":0,"updated":0,"unchanged":3,"deleted":0'* ]]
+	run -0 pg-load < <(none '{"a":2}' '{"a":2}' '{"a":1,"j":{}}')
+	[[ $output == *'"inserted":3,"updated":0,"unchanged":0,"deleted":3'* ]]
+	[ "$(sql -c 'SELECT * FROM n ORDER BY a')" = $'1|{}\n2|\n2|' ]
+	none | pg-load
+	[ "$(sql -c 'SELECT count(*) FROM n')" = 0 ]
+}
+
+@test "changes of a table without a key are refused" {
+	run -65 pg-load <<<'{"@table":"n","columns":[{"name":"a","type":"int4"}],"mode":"changes"}'
+	[[ $output == *'"n"'*'no key'* ]]
+}
+
+@test "an existing table's types and columns rule" {
+	sql -c "CREATE DOMAIN code AS varchar(3); CREATE TABLE staff (extra int DEFAULT 7, pay float8, name code, id bigint PRIMARY KEY, twice float8 GENERATED ALWAYS AS (pay * 2) STORED)"
+	two_staff | staff | pg-load
+	[ "$(sql -c 'SELECT * FROM staff ORDER BY id')" = $'7|1|Ann|1|2\n7|2|Bob|2|4' ]
+	printf '%s\n' '{"id":3,"name":"Cy"}' '{"id":4,"name":"Dora"}' | staff >in
+	run -65 pg-load <in
+	[[ $output == *'line 3 (table "staff")'*'column "name"'*'too long'* ]]
+}
+
+@test "a value that the warehouse computes may be in the stream, and is not loaded" {
+	sql -c "CREATE TABLE staff (id int PRIMARY KEY, name text, pay numeric GENERATED ALWAYS AS (id * 2) STORED)"
+	two_staff | staff | pg-load
+	[ "$(sql -c 'SELECT * FROM staff ORDER BY id')" = $'1|Ann|2\n2|Bob|4' ]
+}
+
+@test "columns that the warehouse lacks are an error with the statement that adds them" {
+	sql -c "CREATE TABLE staff (id int PRIMARY KEY)"
+	two_staff | staff >in
+	run -65 --separate-stderr pg-load <in
+	[[ $stderr == *'table "staff"'*'lacks'*'"name", "pay"'* ]]
+	[[ $stderr == *'hint: ALTER TABLE "public"."staff" ADD COLUMN "name" pg_catalog."text"; ALTER TABLE "public"."staff" ADD COLUMN "pay" pg_catalog."numeric";'* ]]
+	[ -z "$output" ]
+}
+
+@test "bare rows make a table, and replace it the next time" {
+	printf '%s\n' '{"a":1.50,"b":true,"c":"x","d":{"e":1},"f":null}' '{"a":2}' | pg-load --table t
+	[ "$(sql -c "SELECT string_agg(format_type(atttypid, -1), ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0")" = 'numeric boolean text jsonb text' ]
+	[ "$(sql -c 'SELECT * FROM t ORDER BY a')" = $'1.50|t|x|{"e": 1}|\n2||||' ]
+	echo '{"a":3}' | pg-load --table t
+	[ "$(sql -c 'SELECT a FROM t')" = 3 ]
+	pg-load --table t </dev/null
+	[ "$(sql -c 'SELECT a FROM t')" = 3 ]
+}
+
+@test "bare rows with the primary key of their table are upserted" {
+	sql -c "CREATE TABLE t (v text, k2 int, k1 text, PRIMARY KEY (k1, k2)); INSERT INTO t VALUES ('old', 1, 'a'), ('stays', 2, 'a')"
+	printf '%s\n' '{"k1":"a","k2":1,"v":{"any":"json"}}' '{"k1":"b","k2":1,"v":5}' | pg-load --table t
+	[ "$(sql -c 'SELECT * FROM t ORDER BY k1, k2')" = $'{"any":"json"}|1|a\nstays|2|a\n5|1|b' ]
+}
+
+@test "bare rows without --table are refused, and --framed refuses --table" {
+	run -65 pg-load <<<'{"a":1}'
+	[[ $output == *"--table"* ]]
+	run -2 pg-load --framed --table t </dev/null
+	run -76 pg-load --framed </dev/null
+}
+
+@test "a producer that dies changes nothing, and the exit code is 76" {
+	two_staff | staff 5 | pg-load
+	before=$(contents)
+	printf '%s\n' '{"id":1,"name":"other"}' '{"id":9,"name":"new"}' | staff 6 >in
+	for lines in 1 2 3 4; do # after the table, each row, and the state
+		run -76 --separate-stderr pg-load --state-out state < <(head -$lines in)
+		[ -z "$output" ]
+		[ "$(contents)" = "$before" ]
+	done
+	run -76 pg-load < <(head -c -20 in)
+	[ "$(contents)" = "$before" ]
+	sed 's/"staff":2/"staff":3/' in >wrong
+	run -76 pg-load --state-out state <wrong
+	[[ $output == *'"staff" has 2 rows where @end says 3'* ]]
+	[ "$(contents)" = "$before" ]
+	[ ! -e state ]
+}
+
+@test "steps are committed one by one, each with its state" {
+	{
+		two_staff | staff 1 | grep -v @end
+		echo '{"id":3,"name":"Cy"}'
+		echo '{"@state":{"at":2}}'
+		echo '{"id":4,"name":"Dan"}'
+	} >in
+	run -76 --separate-stderr pg-load --state-out state <in
+	[[ $output == *'"steps":2,"rows":{"staff":3}'*'"state":{"at":2}}' ]]
+	[ "$(cat state)" = '{"at":2}' ]
+	[ "$(sql -c 'SELECT count(*) FROM staff')" = 3 ]
+	echo '{"@end":{"rows":{"staff":4}}}' >>in # rows behind the last state
+	run -0 --separate-stderr pg-load <in
+	[[ $output == *'"steps":3,"rows":{"staff":4}'*'"inserted":1,'*'"state":{"at":2}}' ]]
+	[ "$(sql -c 'SELECT steps FROM starpipe_state')" = 5 ]
+}
+
+@test "the state is committed with the rows, printed byte for byte, and written to a file" {
+	[ "$(pg-load --show-state)" = '{}' ]
+	two_staff | staff | sed 's/{"at":1}/{"n":1.10, "t":"\\u0000é"}/' >in
+	run -0 --separate-stderr pg-load --state-out state <in
+	[[ $output == '{"tool":"pg-load","source":"default","steps":1,"rows":{"staff":2},"inserted":2,"updated":0,"unchanged":0,"deleted":0,"bytes":'*',"seconds":0.'*',"state":{"n":1.10, "t":"\u0000é"}}' ]]
+	jq -e . <<<"$output"
+	[ "$(cat state)" = '{"n":1.10, "t":"\u0000é"}' ]
+	[ "$(pg-load --show-state)" = "$(cat state)" ]
+	[ "$(sql -c "SELECT receipt->'rows'->>'staff' FROM starpipe_state")" = 2 ]
+	# no state in the stream: the last one stays
+	two_staff | staff | grep -v @state | pg-load
+	[ "$(pg-load --show-state)" = "$(cat state)" ]
+	[ "$(pg-load --show-state --source other)" = '{}' ]
+}
+
+@test "a state file that cannot be written is an error that says what was committed" {
+	two_staff | staff >in
+	run -1 --separate-stderr pg-load --state-out no/such/folder/state <in
+	[[ $stderr == *"the warehouse is committed, but: could not create"* ]]
+	[ "$(sql -c 'SELECT count(*) FROM staff')" = 2 ]
+	jq -e '.steps == 1' <<<"$output"
+}
+
+@test "a second pg-load exits 73 and changes nothing, other sources go on" {
+	mkfifo hold
+	pg-load <hold &
+	exec 7>hold
+	two_staff | staff | head -2 >&7
+	until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" = 1 ]; do sleep 0.1; done
+	echo '{"id":5}' | staff 9 >in
+	run -73 --separate-stderr pg-load <in
+	[ -z "$output" ]
+	[[ $stderr == *"another pg-load"*"nothing was changed"* ]]
+	echo '{"a":1}' | pg-load --source other --table t
+	echo '{"a":1}' | pg-load --schema other --table t
+	two_staff | staff | tail -n +3 >&7
+	exec 7>&-
+	wait $!
+	[ "$(sql -c 'SELECT id FROM staff ORDER BY id')" = $'1\n2' ]
+}
+
+@test "who waits for the lock while another commits has lost" {
+	two_staff | staff 1 | pg-load
+	mkfifo hold
+	pg-load <hold &
+	exec 7>hold
+	two_staff | staff 2 | head -2 >&7
+	until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" = 1 ]; do sleep 0.1; done
+	echo '{"id":5}' | staff 9 >in
+	pg-load <in >second.out 2>second.err 7>&- &
+	second=$!
+	until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")" = 1 ]; do sleep 0.1; done
+	two_staff | staff 2 | tail -n +3 >&7
+	exec 7>&-
+	rc=0; wait $second || rc=$?
+	[ $rc = 73 ]
+	[ "$(sql -c 'SELECT id FROM staff ORDER BY id')" = $'1\n2' ]
+	[ "$(pg-load --show-state)" = '{"at":2}' ]
+}
+
+@test "one run right after the other gets the lock" {
+	two_staff | staff >in
+	for i in 1 2 3 4 5; do
+		pg-load <in
+	done
+	run -65 pg-load <<<'{"@delete":"x"}'
+	pg-load <in
+}
+
+@test "SIGTERM rolls back and kills" {
+	two_staff | staff 1 | pg-load
+	before=$(contents)
+	for signal in TERM HUP KILL; do
+		mkfifo hold
+		pg-load <hold &
+		pid=$!
+		exec 7>hold
+		echo '{"id":5,"name":"x"}' | staff 2 | head -2 >&7
+		until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" = 1 ]; do sleep 0.1; done
+		sleep 0.2
+		kill -$signal $pid
+		rc=0; wait $pid || rc=$?
+		[ $rc = $((128 + $(kill -l $signal))) ]
+		exec 7>&-
+		rm hold
+		[ "$(contents)" = "$before" ]
+		two_staff | staff 1 | pg-load # the server lets go of the lock in time
+		before=$(contents)
+	done
+}
+
+@test "bad values are blamed on line, table and column, in whatever language the server speaks" {
+	bad() { # line of the frame, what the message must hold
+		run -65 --separate-stderr pg-load <in
+		[[ $stderr == *"standard input: line $1 (table \"staff\"): $2"* ]] || { echo "$stderr"; false; }
+		[ -z "$output" ]
+		[ "$(sql -c "SELECT to_regclass('staff')")" = "" ]
+	}
+	printf '%s\n' '{"id":1}' '{"id":"x"}' '{"id":3}' | staff >in
+	bad 3 'column "id": invalid input syntax for type integer: "x"'
+	printf '%s\n' '{"id":1}' '{"id":99999999999}' | staff >in
+	bad 3 'column "id": value "99999999999" is out of range for type integer'
+	printf '%s\n' '{"id":1}' '{"id":2,"name":"a\u0000"}' | staff >in
+	bad 3 'column "name": text cannot hold the character \u0000'
+	printf '%s\n' '{"name":"y"}' | staff >in
+	bad 2 'column "id": it is absent'
+	printf '%s\n' '{"id":null}' | staff >in
+	bad 2 'column "id": it is null'
+	printf '%s\n' '{"id":1,"other":2}' | staff >in
+	bad 2 'column "other" was not announced'
+	printf '%s\n' '{"id":1,}' | staff >in
+	bad 2 'invalid JSON at byte 9'
+}
+
+@test "the line is right between rows of many tables, and behind the buffers' first turn" {
+	awk 'BEGIN {
+		for (t = 0; t < 3; t++)
+			printf "{\"@table\":\"t%d\",\"columns\":[{\"name\":\"id\",\"type\":\"int4\"},{\"name\":\"v\",\"type\":\"json\"},{\"name\":\"pad\",\"type\":\"text\"}],\"key\":[\"id\"],\"mode\":\"full\"}\n", t
+		pad = sprintf("%300s", "")
+		for (i = 1; i <= 90000; i++) {
+			printf "{\"@table\":\"t%d\"}\n", i % 3
+			printf "{\"id\":%d,\"v\":%s,\"pad\":\"%s\"}\n", i, i == 80000 ? "{\"@json\":\"[1,\"}" : "1", pad
+		}
+		print "{\"@end\":{\"rows\":{\"t0\":30000,\"t1\":30000,\"t2\":30000}}}"
+	}' >in
+	run -65 --separate-stderr pg-load <in
+	[[ $stderr == *'line 160003 (table "t2"): column "v": invalid input syntax for type json'* ]] || { echo "$stderr"; false; }
+	sed -i '160003s/{"@json":"\[1,"}/2/' in
+	run -0 /usr/bin/env time -f %M -o rss pg-load <in
+	[ "$(sql -c "SELECT count(*) FROM t1" -c "SELECT v FROM t2 WHERE id = 80000")" = $'30000\n2' ]
+	[ "$(cat rss)" -lt 65536 ]
+}
+
+@test "constraints are named with their keys" {
+	sql -c "CREATE TABLE staff (id int PRIMARY KEY, name text CHECK (name <> 'x'), pay numeric UNIQUE)"
+	echo '{"id":1,"name":"x"}' | staff >in
+	run -65 pg-load <in
+	[[ $output == *'table "staff"'*'"staff_name_check"'*'(1, x, null)'* ]]
+	printf '%s\n' '{"id":1,"pay":5}' '{"id":2,"pay":5.0}' | staff >in
+	run -65 pg-load <in
+	[[ $output == *'"staff_pay_key"'*'(pay)=(5'* ]]
+	sql -c "DROP TABLE staff; CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE staff (id int PRIMARY KEY REFERENCES p, name text, pay numeric)"
+	echo '{"id":4}' | staff >in
+	run -65 pg-load <in
+	[[ $output == *'"staff_id_fkey"'*'(id)=(4)'* ]]
+}
+
+@test "what cannot be loaded is refused with its reason" {
+	refused() { # reason, announcement
+		run -65 pg-load <<<"$2"
+		[[ $output == *$1* ]] || { echo "$output"; false; }
+	}
+	refused 'without a key' '{"@table":"t","columns":[{"name":"a","type":"int4"}],"load":"upsert"}'
+	refused 'needs a generated column' '{"@table":"t","columns":[{"name":"a","type":"int4"}],"key":["a"],"load":"history"}'
+	refused 'neither upsert nor history' '{"@table":"t","columns":[{"name":"a","type":"int4"}],"key":["a"],"load":"sideways"}'
+	refused 'neither serial nor identity' '{"@table":"t","columns":[{"name":"a","type":"int4","generated":"x"}]}'
+	refused 'key is generated' '{"@table":"t","columns":[{"name":"a","type":"int4","generated":"serial"}],"key":["a"]}'
+	refused 'starpipe_state' '{"@table":"starpipe_state","columns":[{"name":"source","type":"text"}],"key":["source"]}'
+	refused 'cannot delete' $'{"@table":"t","columns":[{"name":"a","type":"int4"}],"key":["a"]}\n{"@delete":"t","key":{"a":1}}'
+	refused 'rows cannot have it' $'{"@table":"t","columns":[{"name":"a","type":"int4"},{"name":"b","type":"int4","generated":"serial"}],"key":["a"]}\n{"a":1,"b":1}'
+}
+
+@test "a type that does not exist is an error of the server, not a piece of SQL" {
+	run -1 pg-load <<<'{"@table":"t","columns":[{"name":"a","type":"int4(1)); DROP TABLE x; --"}],"key":["a"]}'
+	[[ $output == *'"t"'* ]]
+	run -1 pg-load <<<'{"@table":"t","columns":[{"name":"a","type":"interval; DROP TABLE x"}],"key":["a"]}'
+	[[ $output == *'does not exist'* ]]
+}
+
+@test "no server is 75, no permission 77, a wrong option or operand 2" {
+	run -75 pg-load -d "host=127.0.0.1 port=1" </dev/null
+	sql -c "DROP ROLE IF EXISTS reader" -c "CREATE ROLE reader LOGIN"
+	two_staff | staff >in
+	run -77 env PGUSER=reader pg-load <in
+	[[ $output == *'permission denied'* ]]
+	run -2 pg-load --no-such-option
+	run -2 pg-load operand
+}
+
+@test "a role that may only read and write the tables is enough once they are there" {
+	two_staff | staff | pg-load
+	printf '%s\n' '{"id":1,"units":5}' | sale | pg-load
+	sql -c "DROP ROLE IF EXISTS writer" -c "CREATE ROLE writer LOGIN" -c "GRANT SELECT, INSERT, UPDATE ON staff, starpipe_state TO writer" \
+		-c "GRANT SELECT, INSERT ON sale TO writer" -c "GRANT USAGE ON SEQUENCE sale_record_seq TO writer"
+	echo '{"id":2,"name":"Bo"}' | staff | PGUSER=writer pg-load
+	printf '%s\n' '{"id":1,"units":6}' | sale | PGUSER=writer pg-load
+	[ "$(sql -c 'SELECT count(*) FROM sale' -c 'SELECT name FROM staff WHERE id = 2')" = $'2\nBo' ]
+	sql -c "DROP OWNED BY writer" -c "DROP ROLE writer"
+}
+
+@test "a line longer than --max-row is bad data" {
+	printf '{"id":1,"name":"%1000s"}\n' x | staff >in
+	run -65 pg-load --max-row 1000 <in
+	[[ $output == *"line 2 is longer than 1000 bytes"* ]]
+	pg-load --max-row 2K <in
+}
+
+@test "a large row goes through" {
+	{ printf '{"id":1,"name":"'; head -c 20000000 /dev/zero | tr '\0' 'x'; printf '"}\n'; } | staff | pg-load
+	[ "$(sql -c "SELECT length(name), md5(name) = md5(repeat('x', 20000000)) FROM staff")" = '20000000|t' ]
+}
+
+@test "a trigger of the warehouse finds its tables by name" {
+	sql <<-'X'
+		CREATE TABLE staff (id int PRIMARY KEY, name text, pay numeric);
+		CREATE TABLE audit (id int);
+		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NULL; END';
+		CREATE TRIGGER note AFTER INSERT OR UPDATE ON staff FOR EACH ROW EXECUTE FUNCTION note();
+	X
+	two_staff | staff >in
+	pg-load <in
+	pg-load <in
+	[ "$(sql -c 'SELECT count(*) FROM audit')" = 2 ]
+}
+
+@test "-v says in a line what was done" {
+	two_staff | staff >in
+	run -0 --separate-stderr pg-load -v <in
+	[[ $stderr == "pg-load: loaded 2 rows ("*" bytes) in 0."*" s: 2 inserted, 0 updated, 0 deleted" ]]
+}
+
+@test "a receipt that cannot be written is an error" {
+	two_staff | staff >in
+	run -1 bash -c 'pg-load <in >/dev/full'
+	[[ $output == *"could not write standard output"* ]]
+}
