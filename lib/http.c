@@ -1,0 +1,193 @@
+/* http - one HTTP request at a time, by libcurl */
+#include "http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "mem.h"
+#include "sig.h"
+
+enum { CONNECT_TIMEOUT_S = 10, STALLED_AFTER_S = 60 };
+
+struct http {
+	CURL *curl;
+	const struct http_request *req;
+	struct http_response *res;
+	size_t sent;
+};
+
+static size_t on_read(char *to, size_t size, size_t count, void *arg)
+{
+	struct http *h = arg;
+	size_t n = h->req->body.len - h->sent;
+
+	if (n > size * count)
+		n = size * count;
+	memcpy(to, h->req->body.data + h->sent, n);
+	h->sent += n;
+	return n;
+}
+
+/* libcurl rewinds a body when a kept connection turned out to be dead. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http *h = arg;
+
+	if (origin != SEEK_SET || offset < 0 || (size_t)offset > h->req->body.len)
+		return CURL_SEEKFUNC_CANTSEEK;
+	h->sent = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct http *h = arg;
+
+	if (h->res->body.len + size * count > HTTP_MAX_BODY)
+		return 0;
+	buf_add(&h->res->body, data, size * count);
+	return size * count;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+	struct http *h = arg;
+
+	if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		buf_reset(&h->res->headers); /* only those of the last answer (after 100 Continue) */
+	if (h->res->headers.len < 65536)
+		buf_add(&h->res->headers, data, size * count);
+	return size * count;
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct http *h = arg;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return sig_caught() && !h->req->despite_signal;
+}
+
+int http_open(struct http **h, struct err *e)
+{
+	CURL *c;
+	const char *bundle = getenv("AWS_CA_BUNDLE");
+
+	*h = NULL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(c = curl_easy_init()))
+		return err_set(e, FAILED, "could not start libcurl");
+	*h = xcalloc(1, sizeof(**h));
+	(*h)->curl = c;
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* a key may hold .. and // */
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALLED_AFTER_S);
+	curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(c, CURLOPT_READDATA, *h);
+	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(c, CURLOPT_SEEKDATA, *h);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, *h);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, *h);
+	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c, CURLOPT_XFERINFODATA, *h);
+	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+	if (bundle && *bundle)
+		curl_easy_setopt(c, CURLOPT_CAINFO, bundle);
+	return OK;
+}
+
+static void set_method(CURL *c, const struct http_request *req)
+{
+	bool put = strcmp(req->method, "PUT") == 0 || strcmp(req->method, "POST") == 0;
+
+	curl_easy_setopt(c, CURLOPT_NOBODY, 0L);
+	curl_easy_setopt(c, CURLOPT_UPLOAD, put ? 1L : 0L);
+	if (put)
+		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->body.len);
+	else
+		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+	if (strcmp(req->method, "HEAD") == 0)
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
+	if (strcmp(req->method, "HEAD") == 0)
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NULL);
+}
+
+static int no_answer(CURLcode code, struct err *e)
+{
+	bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
+			code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+			code == CURLE_WRITE_ERROR;
+
+	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s", curl_easy_strerror(code));
+}
+
+int http_send(struct http *h, const struct http_request *req, struct http_response *res, struct err *e)
+{
+	struct curl_slist *headers = NULL;
+	CURLcode code;
+
+	h->req = req;
+	h->res = res;
+	h->sent = 0;
+	buf_reset(&res->body);
+	buf_reset(&res->headers);
+	res->status = 0;
+	for (size_t i = 0; i < req->header_count; i++)
+		headers = curl_slist_append(headers, req->headers[i]);
+	headers = curl_slist_append(headers, "Transfer-Encoding:");
+	headers = curl_slist_append(headers, "Expect:");
+	set_method(h->curl, req);
+	curl_easy_setopt(h->curl, CURLOPT_URL, req->url);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
+	code = curl_easy_perform(h->curl);
+	curl_slist_free_all(headers);
+	if (code != CURLE_OK)
+		return no_answer(code, e);
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &res->status);
+	return OK;
+}
+
+struct str http_header(const struct http_response *res, const char *name)
+{
+	struct str rest = buf_str(&res->headers);
+	size_t n = strlen(name);
+
+	while (rest.len) {
+		const char *end = memchr(rest.data, '\n', rest.len);
+		size_t len = end ? (size_t)(end - rest.data) : rest.len;
+
+		if (len > n && rest.data[n] == ':' && strncasecmp(rest.data, name, n) == 0) {
+			struct str v = { rest.data + n + 1, len - n - 1 };
+
+			while (v.len && (*v.data == ' ' || *v.data == '\t')) {
+				v.data++;
+				v.len--;
+			}
+			while (v.len && (v.data[v.len - 1] == '\r' || v.data[v.len - 1] == ' '))
+				v.len--;
+			return v;
+		}
+		rest = (struct str){ rest.data + len + (end != NULL), rest.len - len - (end != NULL) };
+	}
+	return (struct str){ "", 0 };
+}
+
+void http_response_release(struct http_response *res)
+{
+	buf_release(&res->body);
+	buf_release(&res->headers);
+}
+
+void http_close(struct http *h)
+{
+	if (!h)
+		return;
+	curl_easy_cleanup(h->curl);
+	free(h);
+}

@@ -1,0 +1,143 @@
+/* sigv4 - AWS Signature Version 4 */
+#include "sigv4.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+#include "mem.h"
+
+static void to_hex(const unsigned char *bytes, size_t n, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[2 * n] = '\0';
+}
+
+void sha256_hex(struct str data, char hex[SHA256_HEX + 1])
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	EVP_Digest(data.data, data.len, hash, &len, EVP_sha256(), NULL);
+	to_hex(hash, 32, hex);
+}
+
+static void hmac(const void *key, size_t key_len, const char *text, size_t len, unsigned char out[32])
+{
+	unsigned n = 32;
+
+	HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, len, out, &n);
+}
+
+void sigv4_encode(struct buf *out, struct str s, bool keep_slash)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+
+		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+		    c == '.' || c == '_' || c == '~' || (c == '/' && keep_slash)) {
+			buf_addch(out, (char)c);
+		} else {
+			char three[] = { '%', hex[c >> 4], hex[c & 15] };
+
+			buf_add(out, three, 3);
+		}
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct sigv4_pair *x = a, *y = b;
+	int c = str_cmp(x->name, y->name);
+
+	return c ? c : str_cmp(x->value, y->value);
+}
+
+static struct sigv4_pair *sorted(const struct sigv4_pair *pairs, size_t count)
+{
+	struct sigv4_pair *copy = xcalloc(count, sizeof(*copy));
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = pairs[i];
+	qsort(copy, count, sizeof(*copy), by_name);
+	return copy;
+}
+
+/* Sorting the encoded names is what the rule says; for the names S3 has it is the same. */
+void sigv4_add_query(struct buf *out, const struct sigv4_pair *query, size_t count)
+{
+	struct sigv4_pair *q = sorted(query, count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			buf_addch(out, '&');
+		sigv4_encode(out, q[i].name, false);
+		buf_addch(out, '=');
+		sigv4_encode(out, q[i].value, false);
+	}
+	free(q);
+}
+
+/* The canonical request, and the names of the signed headers. */
+static void add_canonical(const struct sigv4 *s, struct buf *out, struct buf *names)
+{
+	struct sigv4_pair *h = sorted(s->headers, s->header_count);
+
+	buf_addf(out, "%s\n", s->method);
+	sigv4_encode(out, s->path, true);
+	buf_addch(out, '\n');
+	sigv4_add_query(out, s->query, s->query_count);
+	buf_addch(out, '\n');
+	for (size_t i = 0; i < s->header_count; i++) {
+		buf_addstr(out, h[i].name);
+		buf_addch(out, ':');
+		buf_addstr(out, h[i].value);
+		buf_addch(out, '\n');
+		if (i)
+			buf_addch(names, ';');
+		buf_addstr(names, h[i].name);
+	}
+	buf_addf(out, "\n%s\n", names->data ? names->data : "");
+	buf_addstr(out, s->payload);
+	free(h);
+}
+
+static void sign(const struct sigv4 *s, struct str text, char hex[SHA256_HEX + 1])
+{
+	unsigned char k[32];
+	struct buf first = { 0 };
+
+	buf_addf(&first, "AWS4%s", s->secret_key);
+	hmac(first.data, first.len, s->time, 8, k);
+	hmac(k, 32, s->region, strlen(s->region), k);
+	hmac(k, 32, s->service, strlen(s->service), k);
+	hmac(k, 32, "aws4_request", 12, k);
+	hmac(k, 32, text.data, text.len, k);
+	to_hex(k, 32, hex);
+	explicit_bzero(first.data, first.len);
+	buf_release(&first);
+}
+
+void sigv4_authorization(const struct sigv4 *s, struct buf *out)
+{
+	struct buf canonical = { 0 }, names = { 0 }, to_sign = { 0 };
+	char hash[SHA256_HEX + 1], signature[SHA256_HEX + 1];
+
+	add_canonical(s, &canonical, &names);
+	sha256_hex(buf_str(&canonical), hash);
+	buf_addf(&to_sign, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", s->time, s->time, s->region,
+		 s->service, hash);
+	sign(s, buf_str(&to_sign), signature);
+	buf_addf(out, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%s, Signature=%s",
+		 s->access_key, s->time, s->region, s->service, names.data ? names.data : "", signature);
+	buf_release(&canonical);
+	buf_release(&names);
+	buf_release(&to_sign);
+}
