@@ -40,11 +40,66 @@ $(B)/unit/%: tests/unit/%.c $(B)/libstarpipe.a
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(B)/libstarpipe.a -Wl,--as-needed $(LIBS) -lcmocka
 
+# --- tests: tests/README.md ---
+
+RUN := B=$(B) tests/lib/run.sh
+
 check-unit: $(UNITS)
-	@set -e; for t in $(UNITS); do echo "$$t"; $$t; done
+	@$(RUN) $(UNITS)
+
+check-cli: all
+	@$(RUN) tests/cli/*.bats
+
+check-e2e: all
+	@$(RUN) tests/e2e/*.bats
+
+check-valgrind: $(UNITS)
+	@VALGRIND=1 $(RUN) $(UNITS)
+
+check-man:
+	mandoc -T lint -W warning man/*.[0-9]
+
+check: all $(UNITS)
+	@$(RUN)
+
+test: deps-test
+	@$(MAKE) check
+
+# the same against more of what others say is right than everybody wants to wait for
+test-oracles: all
+	@$(RUN) tests/oracles/*.bats
+
+bench: all
+	@B=$(B) tests/bench.sh
+
+lint:
+	@tests/lib/lint.sh
+
+# --- this machine ---
+
+deps:
+	@tests/lib/deps.sh
+
+deps-test:
+	@tests/lib/deps.sh test
+
+demo:
+	@tests/demo.sh
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)
+	install $(TOOLS:%=$(B)/%) $(DESTDIR)$(BINDIR)
+	install -m 644 transform/*.sql transform/*.csv $(DESTDIR)$(DATADIR)
+	for page in man/*.[0-9]; do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit; done
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%)
+	rm -f $(patsubst man/%,$(DESTDIR)$(MANDIR)/man?/%,$(wildcard man/*.[0-9]))
+	rm -rf $(DESTDIR)$(DATADIR)
 
 clean:
 	rm -rf build build-san
 
-.PHONY: all check-unit clean
+.PHONY: all check check-unit check-cli check-e2e check-valgrind check-man test test-oracles bench lint \
+	deps deps-test demo install uninstall clean
 -include $(wildcard $(B)/*.d $(B)/lib/*.d $(B)/unit/*.d)

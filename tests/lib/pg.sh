@@ -33,15 +33,11 @@ bindir() {
 }
 
 # The server refuses to run as root.
-unprivileged() {
-	local user
-	if [ "$(id -u)" != 0 ]; then
-		"$@"
-	else
-		user=$(id -un postgres 2>/dev/null || echo nobody)
-		setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups -- env HOME="$dir" "$@"
-	fi
-}
+unprivileged=()
+if [ "$(id -u)" = 0 ]; then
+	user=$(id -un postgres 2>/dev/null || echo nobody)
+	unprivileged=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups -- env "HOME=$dir")
+fi
 
 free_port() { # a TCP port nobody listens on, below the range that outgoing connections take
 	local port
@@ -71,16 +67,16 @@ start() {
 	[ -f "$dir/port" ] || [ -z "$(ls -A "$dir")" ] || die "\"$dir\" is not empty"
 	rm -rf "$dir/data"
 	bin=$(bindir)
-	if [ "$(id -u)" = 0 ]; then
-		chown "$(id -un postgres 2>/dev/null || echo nobody)" "$dir"
-		unprivileged test -w "$dir" || die "an unprivileged user cannot reach \"$dir\""
+	if [ ${#unprivileged[@]} -gt 0 ]; then
+		chown "$user" "$dir"
+		"${unprivileged[@]}" test -w "$dir" || die "user \"$user\" cannot reach \"$dir\""
 	fi
-	unprivileged "$bin/initdb" -D "$dir/data" -U postgres -A trust --locale=C --encoding=UTF8 \
+	"${unprivileged[@]}" "$bin/initdb" -D "$dir/data" -U postgres -A trust --locale=C --encoding=UTF8 \
 		--no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; die "initdb failed"; }
 	port=$(free_port)
 	echo "$port" >"$dir/port"
 	# max_wal_size and friends: loading millions of rows should not wait for checkpoints
-	unprivileged setsid "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
+	"${unprivileged[@]}" setsid "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
 		-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_wal_size=4GB \
 		-c shared_buffers=128MB -c max_connections=50 -c wal_level=minimal -c max_wal_senders=0 \
 		-c autovacuum_naptime=10min ${PG_OPTIONS:-} >"$dir/log" 2>&1 </dev/null 3>&- &
