@@ -2,13 +2,7 @@
 #include "out.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include "mem.h"
 
 int write_all(int fd, const char *data, size_t len, const char *name, struct err *e)
 {
@@ -53,47 +47,4 @@ int out_close(struct out *o, struct err *e)
 void out_release(struct out *o)
 {
 	buf_release(&o->buf);
-}
-
-/* A rename is on disk only when its folder is. */
-static int sync_folder(const char *path, struct err *e)
-{
-	char *copy = xstrdup(path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY);
-	int rc = OK;
-
-	/* some network file systems cannot sync a folder and say EINVAL */
-	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-		rc = err_errno(e, "could not sync the folder of %s", path);
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return rc;
-}
-
-int write_file_atomic(const char *path, struct str contents, struct err *e)
-{
-	struct buf tmp = { 0 };
-	int fd, rc;
-
-	buf_addf(&tmp, "%s.%ld.tmp", path, (long)getpid());
-	fd = open(tmp.data, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-	if (fd < 0) {
-		rc = err_errno(e, "could not create %s", tmp.data);
-		goto done;
-	}
-	rc = write_all(fd, contents.data, contents.len, tmp.data, e);
-	if (rc == OK && fsync(fd) != 0)
-		rc = err_errno(e, "could not write %s", tmp.data);
-	if (close(fd) != 0 && rc == OK)
-		rc = err_errno(e, "could not write %s", tmp.data);
-	if (rc == OK && rename(tmp.data, path) != 0)
-		rc = err_errno(e, "could not rename %s to %s", tmp.data, path);
-	if (rc != OK)
-		unlink(tmp.data);
-	else
-		rc = sync_folder(path, e);
-done:
-	buf_release(&tmp);
-	return rc;
 }

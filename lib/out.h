@@ -37,8 +37,4 @@ void out_release(struct out *o);
 /* write(2) until all is written. */
 int write_all(int fd, const char *data, size_t len, const char *name, struct err *e);
 
-/* Replace a file's contents so that a reader, or a crash, sees the old or the new, never a part:
- * temporary file beside it, fsync, rename, fsync of the folder. */
-int write_file_atomic(const char *path, struct str contents, struct err *e);
-
 #endif

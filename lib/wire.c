@@ -7,6 +7,7 @@
 
 #include "json.h"
 #include "mem.h"
+#include "sig.h"
 
 enum { READ_CHUNK = 256 * 1024 };
 
@@ -338,6 +339,13 @@ void wire_open(struct wire_reader *r, int fd, const char *name, const char *bare
 				   .max_row = max_row ? max_row : WIRE_MAX_ROW };
 }
 
+void wire_preload(struct wire_reader *r, struct str bytes)
+{
+	buf_addstr(&r->buf, bytes);
+	r->end = r->buf.len;
+	r->bytes += bytes.len;
+}
+
 void wire_release(struct wire_reader *r)
 {
 	for (size_t i = 0; i < r->table_count; i++)
@@ -364,7 +372,7 @@ static int fill(struct wire_reader *r, struct err *e)
 	buf_need(&r->buf, READ_CHUNK);
 	do
 		n = read(r->fd, r->buf.data + r->end, r->buf.cap - r->end - 1);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && errno == EINTR && !sig_caught());
 	if (n < 0)
 		return err_errno(e, "could not read %s", r->name);
 	r->eof = n == 0;
@@ -390,6 +398,7 @@ static int next_line(struct wire_reader *r, struct err *e)
 			       err_hint(e, BAD_DATA, "Raise the limit with --max-row if such rows are meant.");
 		if (nl) {
 			r->line = (struct str){ start, (size_t)(nl - start) };
+			r->whole = (struct str){ start, r->line.len + 1 };
 			r->at += r->line.len + 1;
 			r->line_no++;
 			return OK;

@@ -88,6 +88,7 @@ struct wire_reader {
 	size_t table_count, table_cap;
 	struct wire_table *table;  /* the current one; NULL before the first */
 	struct str line;           /* the event's text, without the line break */
+	struct str whole;          /* the line it came in, with the line break */
 	struct field *fields;      /* wire_fields' answer, one per column of table */
 	size_t field_cap;
 	struct buf buf;
@@ -100,6 +101,9 @@ struct wire_reader {
  * rows, or NULL to insist on a frame. */
 void wire_open(struct wire_reader *r, int fd, const char *name, const char *bare_table,
 	       uint64_t max_row);
+
+/* Bytes that were read from fd already; before the first wire_next. */
+void wire_preload(struct wire_reader *r, struct str bytes);
 
 /* Bare rows come with a table of the given name whose columns are the first row's keys: a number
  * is numeric, true and false are bool, an object or array is jsonb, all else is text. */

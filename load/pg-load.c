@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json.h"
 #include "log.h"
 #include "mem.h"
@@ -356,7 +357,7 @@ static int after_commit(struct load *l, struct err *e)
 	buf_addstr(&l->state, buf_str(&l->new_state));
 	if (state_out) {
 		buf_addch(&l->new_state, '\n');
-		rc = write_file_atomic(state_out, buf_str(&l->new_state), e);
+		rc = file_write_atomic(state_out, buf_str(&l->new_state), e);
 	}
 	return rc == OK ? OK : err_wrap(e, rc, "the warehouse is committed, but");
 }

@@ -1,0 +1,98 @@
+/* compress - gzip and zstd by zlib and libzstd */
+#include "compress.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "mem.h"
+
+enum { STEP = 64 * 1024, GZIP_WINDOW = 15 + 16 };
+
+struct compressor {
+	z_stream gz;
+	ZSTD_CCtx *zstd; /* NULL: gzip */
+};
+
+bool codec_parse(const char *name, enum codec *codec)
+{
+	*codec = strcmp(name, "gzip") == 0 ? CODEC_GZIP : strcmp(name, "zstd") == 0 ? CODEC_ZSTD : CODEC_NONE;
+	return *codec != CODEC_NONE;
+}
+
+const char *codec_suffix(enum codec codec)
+{
+	return codec == CODEC_GZIP ? ".gz" : codec == CODEC_ZSTD ? ".zst" : "";
+}
+
+struct compressor *compressor_new(enum codec codec)
+{
+	struct compressor *c;
+
+	if (codec == CODEC_NONE)
+		return NULL;
+	c = xcalloc(1, sizeof(*c));
+	if (codec == CODEC_ZSTD) {
+		c->zstd = ZSTD_createCCtx();
+		ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 1);
+	} else {
+		deflateInit2(&c->gz, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY);
+	}
+	return c;
+}
+
+static int run_zstd(struct compressor *c, struct str in, bool last, struct buf *out, struct err *e)
+{
+	ZSTD_inBuffer from = { in.data, in.len, 0 };
+	size_t left;
+
+	do {
+		ZSTD_outBuffer to;
+
+		buf_need(out, STEP);
+		to = (ZSTD_outBuffer){ out->data + out->len, STEP, 0 };
+		left = ZSTD_compressStream2(c->zstd, &to, &from, last ? ZSTD_e_end : ZSTD_e_continue);
+		if (ZSTD_isError(left))
+			return err_set(e, FAILED, "could not compress: %s", ZSTD_getErrorName(left));
+		out->len += to.pos;
+	} while (last ? left != 0 : from.pos < from.size);
+	return OK;
+}
+
+static int run_gzip(struct compressor *c, struct str in, bool last, struct buf *out, struct err *e)
+{
+	int rc;
+
+	c->gz.next_in = (unsigned char *)(uintptr_t)in.data;
+	c->gz.avail_in = (unsigned)in.len;
+	do {
+		buf_need(out, STEP);
+		c->gz.next_out = (unsigned char *)out->data + out->len;
+		c->gz.avail_out = STEP;
+		rc = deflate(&c->gz, last ? Z_FINISH : Z_NO_FLUSH);
+		if (rc == Z_STREAM_ERROR)
+			return err_set(e, FAILED, "could not compress: zlib's state is broken");
+		out->len += STEP - c->gz.avail_out;
+	} while (last ? rc != Z_STREAM_END : c->gz.avail_in > 0);
+	return OK;
+}
+
+int compressor_run(struct compressor *c, struct str in, bool last, struct buf *out, struct err *e)
+{
+	if (!c) {
+		buf_addstr(out, in);
+		return OK;
+	}
+	return c->zstd ? run_zstd(c, in, last, out, e) : run_gzip(c, in, last, out, e);
+}
+
+void compressor_free(struct compressor *c)
+{
+	if (!c)
+		return;
+	if (c->zstd)
+		ZSTD_freeCCtx(c->zstd);
+	else
+		deflateEnd(&c->gz);
+	free(c);
+}

@@ -1,0 +1,23 @@
+/* compress.h - bytes through gzip or zstd, as they come. */
+#ifndef STARPIPE_COMPRESS_H
+#define STARPIPE_COMPRESS_H
+
+#include "buf.h"
+#include "err.h"
+
+enum codec { CODEC_NONE, CODEC_GZIP, CODEC_ZSTD };
+
+struct compressor;
+
+/* "gzip", "zstd"; false for anything else. */
+bool codec_parse(const char *name, enum codec *codec);
+const char *codec_suffix(enum codec codec); /* ".gz", ".zst", "" */
+
+/* NULL for CODEC_NONE, which the calls below take for copying. */
+struct compressor *compressor_new(enum codec codec);
+
+/* Append what becomes of in to out; with last, all that is left. */
+int compressor_run(struct compressor *c, struct str in, bool last, struct buf *out, struct err *e);
+void compressor_free(struct compressor *c);
+
+#endif

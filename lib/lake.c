@@ -1,0 +1,376 @@
+/* lake - steps and commit records */
+#include "lake.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+
+enum {
+	HELD_AT_MOST = 24 << 20, /* of all tables' parts together */
+	CHUNK = 256 * 1024       /* of rows, before they are compressed and hashed */
+};
+
+/* One table of the step now written. */
+struct part {
+	const struct wire_table *table;
+	struct buf chunk;
+	struct upload *upload; /* NULL: no object open */
+	struct compressor *compressor;
+	EVP_MD_CTX *hash;
+	char *path;
+	uint64_t rows, bytes, all_rows;
+	unsigned objects;
+};
+
+struct lake {
+	struct store *store;
+	char *root;            /* key up to and with the slash */
+	enum codec codec;
+	uint64_t last;         /* number of the last record */
+	struct buf state;
+	struct part *parts;
+	size_t part_count, part_cap;
+	struct buf objects;    /* JSON of those finished in this step */
+	char id[64], day[16];
+	uint64_t object_count, byte_count;
+	uint64_t new_objects, new_bytes;
+	struct buf packed;
+};
+
+/* --- records --- */
+
+static void record_key(const struct lake *l, uint64_t n, struct buf *key)
+{
+	buf_reset(key);
+	buf_addf(key, "%s_commits/%020llu.json", l->root, (unsigned long long)n);
+}
+
+static int has_record(struct lake *l, uint64_t n, bool *found, struct buf *text, struct err *e)
+{
+	struct buf key = { 0 };
+	int rc;
+
+	record_key(l, n, &key);
+	buf_reset(text);
+	rc = store_get(l->store, key.data, text, found, e);
+	buf_release(&key);
+	return rc;
+}
+
+/* Records have no gaps: double until one is missing, then halve. */
+static int find_last(struct lake *l, struct err *e)
+{
+	struct buf text = { 0 };
+	uint64_t below = 0, above = 1;
+	bool found = true;
+	int rc = OK;
+
+	while (rc == OK && found) {
+		rc = has_record(l, above, &found, &text, e);
+		if (found) {
+			below = above;
+			above *= 2;
+		}
+	}
+	while (rc == OK && above - below > 1) {
+		uint64_t middle = below + (above - below) / 2;
+
+		rc = has_record(l, middle, &found, &text, e);
+		if (found)
+			below = middle;
+		else
+			above = middle;
+	}
+	l->last = below;
+	if (rc == OK && below)
+		rc = has_record(l, below, &found, &text, e);
+	if (rc == OK && below) {
+		struct str key;
+		struct field v;
+		size_t at = 0;
+
+		while ((rc = scan_member(buf_str(&text), &at, &key, &v, e)) == OK && v.kind != F_ABSENT)
+			if (str_eqz(key, "\"state\"") && v.kind == F_OBJECT)
+				buf_addstr(&l->state, v.text);
+		if (rc != OK)
+			err_wrap(e, rc, "commit record %llu", (unsigned long long)below);
+	}
+	buf_release(&text);
+	return rc;
+}
+
+int lake_open(const char *url, enum codec codec, struct lake **l, struct err *e)
+{
+	int rc;
+
+	*l = xcalloc(1, sizeof(**l));
+	(*l)->codec = codec;
+	rc = store_open(url, &(*l)->store, &(*l)->root, e);
+	return rc == OK ? find_last(*l, e) : rc;
+}
+
+struct str lake_state(const struct lake *l)
+{
+	return buf_str(&l->state);
+}
+
+/* --- objects --- */
+
+/* A step's name sorts by time and is nobody else's. */
+static void name_step(struct lake *l)
+{
+	struct timespec now;
+	struct tm tm;
+	unsigned char random[6];
+	char time_text[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	RAND_bytes(random, sizeof(random));
+	strftime(l->day, sizeof(l->day), "%Y/%m/%d", &tm);
+	strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &tm);
+	snprintf(l->id, sizeof(l->id), "%s.%03ldZ-%02x%02x%02x%02x%02x%02x", time_text, now.tv_nsec / 1000000,
+		 random[0], random[1], random[2], random[3], random[4], random[5]);
+}
+
+static struct part *part_of(struct lake *l, const struct wire_table *t)
+{
+	struct part *p;
+
+	for (size_t i = 0; i < l->part_count; i++)
+		if (l->parts[i].table == t)
+			return &l->parts[i];
+	GROW(l->parts, l->part_count, l->part_cap);
+	p = &l->parts[l->part_count++];
+	*p = (struct part){ .table = t };
+	return p;
+}
+
+void lake_table(struct lake *l, const struct wire_table *t)
+{
+	part_of(l, t);
+}
+
+static int open_object(struct lake *l, struct part *p, struct err *e)
+{
+	struct buf path = { 0 }, key = { 0 };
+	int rc;
+
+	if (!l->id[0])
+		name_step(l);
+	for (const char *c = p->table->name; *c; c++) /* a table's name is one folder's */
+		if (*c == '/')
+			buf_addz(&path, "%2F");
+		else
+			buf_addch(&path, *c);
+	buf_addf(&path, "/%s/%s", l->day, l->id);
+	if (p->objects++)
+		buf_addf(&path, "-%u", p->objects);
+	buf_addf(&path, ".jsonl%s", codec_suffix(l->codec));
+	buf_addf(&key, "%s%s", l->root, path.data);
+	p->path = xstrndup(path.data, path.len);
+	p->rows = p->bytes = 0;
+	p->hash = EVP_MD_CTX_new();
+	EVP_DigestInit_ex(p->hash, EVP_sha256(), NULL);
+	p->compressor = compressor_new(l->codec);
+	rc = upload_open(l->store, key.data, l->codec == CODEC_GZIP ? "application/gzip" :
+			 l->codec == CODEC_ZSTD ? "application/zstd" : "application/x-ndjson", &p->upload, e);
+	buf_release(&path);
+	buf_release(&key);
+	return rc;
+}
+
+/* The chunk through compression and hash into the upload. */
+static int push(struct lake *l, struct part *p, bool last, struct err *e)
+{
+	int rc;
+
+	buf_reset(&l->packed);
+	rc = compressor_run(p->compressor, buf_str(&p->chunk), last, &l->packed, e);
+	buf_reset(&p->chunk);
+	if (rc != OK)
+		return rc;
+	EVP_DigestUpdate(p->hash, l->packed.data, l->packed.len);
+	p->bytes += l->packed.len;
+	return upload_write(p->upload, buf_str(&l->packed), e);
+}
+
+static void add_object(struct lake *l, const struct part *p)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	struct buf *b = &l->objects;
+
+	EVP_DigestFinal_ex(p->hash, hash, NULL);
+	buf_addz(b, b->len ? ",\n  {\"path\":" : "\n  {\"path\":");
+	json_add_string(b, str_of(p->path));
+	buf_addz(b, ",\"table\":");
+	json_add_string(b, str_of(p->table->name));
+	buf_addf(b, ",\"rows\":%llu,\"bytes\":%llu,\"sha256\":\"", (unsigned long long)p->rows,
+		 (unsigned long long)p->bytes);
+	for (int i = 0; i < 32; i++)
+		buf_addf(b, "%02x", hash[i]);
+	buf_addf(b, "\",\"encoding\":\"%s\"}", l->codec == CODEC_GZIP ? "gzip" : l->codec == CODEC_ZSTD ? "zstd" :
+		 "identity");
+}
+
+static void drop_object(struct part *p)
+{
+	upload_abort(p->upload);
+	compressor_free(p->compressor);
+	EVP_MD_CTX_free(p->hash);
+	free(p->path);
+	p->upload = NULL;
+	p->compressor = NULL;
+	p->hash = NULL;
+	p->path = NULL;
+}
+
+static int close_object(struct lake *l, struct part *p, struct err *e)
+{
+	int rc = push(l, p, true, e);
+
+	if (rc == OK)
+		rc = upload_commit(p->upload, e);
+	if (rc != OK)
+		return rc;
+	p->upload = NULL;
+	add_object(l, p);
+	l->new_objects++;
+	l->new_bytes += p->bytes;
+	drop_object(p);
+	return OK;
+}
+
+/* Many tables at once hold many parts: send the largest early, or, where none makes a part yet,
+ * end its object; the table's next rows begin another. */
+static int bound_memory(struct lake *l, struct err *e)
+{
+	struct part *largest = NULL;
+	size_t held = 0;
+
+	for (size_t i = 0; i < l->part_count; i++) {
+		struct part *p = &l->parts[i];
+
+		if (!p->upload)
+			continue;
+		held += upload_held(p->upload);
+		if (!largest || upload_held(p->upload) > upload_held(largest->upload))
+			largest = p;
+	}
+	if (held <= HELD_AT_MOST || !largest)
+		return OK;
+	return upload_held(largest->upload) >= UPLOAD_PART_MIN ? upload_send_held(largest->upload, e) :
+	       close_object(l, largest, e);
+}
+
+int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row, struct err *e)
+{
+	struct part *p = part_of(l, t);
+	int rc = p->upload ? OK : open_object(l, p, e);
+
+	if (rc != OK)
+		return rc;
+	buf_addstr(&p->chunk, line);
+	p->rows += is_row;
+	p->all_rows += is_row;
+	if (p->chunk.len < CHUNK)
+		return OK;
+	rc = push(l, p, false, e);
+	return rc == OK ? bound_memory(l, e) : rc;
+}
+
+/* --- commit --- */
+
+static void add_record(struct lake *l, struct buf *b, struct str state)
+{
+	struct timespec now;
+	struct tm tm;
+	char when[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_addf(b, "{\"step\":%llu,\"id\":\"%s\",\"committed_at\":\"%s\",\"tool\":\"%s\",\n \"tables\":[",
+		 (unsigned long long)l->last + 1, l->id, when, log_tool());
+	for (size_t i = 0; i < l->part_count; i++) {
+		buf_addz(b, i ? ",\n  " : "\n  ");
+		wire_add_table(b, l->parts[i].table);
+		b->len -= 2; /* its } and line break */
+		buf_addf(b, ",\"rows\":%llu}", (unsigned long long)l->parts[i].all_rows);
+	}
+	buf_addz(b, "],\n \"objects\":[");
+	buf_addstr(b, buf_str(&l->objects));
+	buf_addz(b, "]");
+	if (state.len) {
+		buf_addz(b, ",\n \"state\":");
+		buf_addstr(b, state);
+	}
+	buf_addz(b, "}\n");
+}
+
+int lake_commit(struct lake *l, struct str state, struct err *e)
+{
+	struct buf record = { 0 }, key = { 0 };
+	int rc = OK;
+
+	if (!l->id[0])
+		name_step(l);
+	for (size_t i = 0; i < l->part_count && rc == OK; i++)
+		if (l->parts[i].upload)
+			rc = close_object(l, &l->parts[i], e);
+	if (rc != OK)
+		return rc;
+	add_record(l, &record, state);
+	record_key(l, l->last + 1, &key);
+	rc = store_put(l->store, key.data, buf_str(&record), true, e);
+	buf_release(&record);
+	buf_release(&key);
+	if (rc != OK)
+		return rc;
+	l->last++;
+	l->object_count += l->new_objects;
+	l->byte_count += l->new_bytes;
+	l->new_objects = l->new_bytes = 0;
+	l->id[0] = '\0';
+	buf_reset(&l->objects);
+	buf_reset(&l->state);
+	buf_addstr(&l->state, state);
+	for (size_t i = 0; i < l->part_count; i++) {
+		l->parts[i].all_rows = 0;
+		l->parts[i].objects = 0;
+	}
+	return OK;
+}
+
+uint64_t lake_objects(const struct lake *l)
+{
+	return l->object_count;
+}
+
+uint64_t lake_bytes(const struct lake *l)
+{
+	return l->byte_count;
+}
+
+void lake_close(struct lake *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->part_count; i++) {
+		drop_object(&l->parts[i]);
+		buf_release(&l->parts[i].chunk);
+	}
+	free(l->parts);
+	buf_release(&l->state);
+	buf_release(&l->objects);
+	buf_release(&l->packed);
+	store_close(l->store);
+	free(l->root);
+	free(l);
+}

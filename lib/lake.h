@@ -1,0 +1,43 @@
+/* lake.h - a lake's steps and commit records.
+ *
+ *     ROOT/table/YYYY/MM/DD/STEP.jsonl[.gz|.zst]    rows of one table and step
+ *     ROOT/_commits/00000000000000000007.json       the record that makes step 7 exist
+ *
+ * Records count from 1 without a gap and are written with put-if-absent, so the last one is found by
+ * looking, never by listing, and of two runs that saw the same last record one loses. Objects have
+ * names of their own and are never overwritten. A record holds, as JSON:
+ *     step, id, committed_at, tool
+ *     tables   the @table lines of all tables of the step, empty ones too, with "rows"
+ *     objects  path (below ROOT), table, rows, bytes, sha256, encoding
+ *     state    the stream's @state, if it had one */
+#ifndef STARPIPE_LAKE_H
+#define STARPIPE_LAKE_H
+
+#include "compress.h"
+#include "store.h"
+#include "wire.h"
+
+struct lake;
+
+/* url ends in a slash. Finds the last record. */
+int lake_open(const char *url, enum codec codec, struct lake **l, struct err *e);
+
+/* The last record's state as JSON, or empty. Valid until the next commit. */
+struct str lake_state(const struct lake *l);
+
+/* Tell of a table, rows or not. */
+void lake_table(struct lake *l, const struct wire_table *t);
+
+/* One line (with its line break) of table t, a row or an @delete. Memory is bounded over all tables. */
+int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row, struct err *e);
+
+/* Publish what was written since the last commit as one step. LOST_RACE if another run was first. */
+int lake_commit(struct lake *l, struct str state, struct err *e);
+
+uint64_t lake_objects(const struct lake *l); /* published */
+uint64_t lake_bytes(const struct lake *l);
+
+/* Undo what is not committed, as far as it can be undone: open uploads are aborted. */
+void lake_close(struct lake *l);
+
+#endif

@@ -1,0 +1,417 @@
+/* s3 - signed and retried requests to S3 */
+#include "s3.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "awsconf.h"
+#include "http.h"
+#include "log.h"
+#include "mem.h"
+#include "retry.h"
+#include "sig.h"
+#include "sigv4.h"
+
+enum { MAX_HEADERS = 10 };
+
+struct s3 {
+	struct http *http;
+	struct awsconf conf;
+	char *bucket;
+	char *region;            /* of the bucket, once the server said so */
+	long long clock_off_s;   /* the server's clock less ours */
+	bool said_unconditional;
+	struct http_response res;
+};
+
+struct request {
+	const char *method, *key;
+	struct sigv4_pair query[4];
+	size_t query_count;
+	struct str body;
+	const char *content_type;
+	bool if_absent, despite_signal;
+};
+
+int s3_open(const char *bucket, struct s3 **s, struct err *e)
+{
+	int rc;
+
+	*s = xcalloc(1, sizeof(**s));
+	(*s)->bucket = xstrdup(bucket);
+	if ((rc = awsconf_read(&(*s)->conf, e)) != OK)
+		return rc;
+	(*s)->region = xstrdup((*s)->conf.region);
+	return http_open(&(*s)->http, e);
+}
+
+void s3_close(struct s3 *s)
+{
+	if (!s)
+		return;
+	http_close(s->http);
+	http_response_release(&s->res);
+	awsconf_release(&s->conf);
+	free(s->region);
+	free(s->bucket);
+	free(s);
+}
+
+/* --- one request --- */
+
+/* An endpoint of one's own is addressed by path, AWS by the bucket's name, unless dots in it would
+ * not fit the certificate. */
+static void locate(const struct s3 *s, const char *key, struct buf *base, struct buf *host, struct buf *path)
+{
+	const char *endpoint = s->conf.endpoint;
+
+	if (endpoint) {
+		const char *name = strstr(endpoint, "://");
+
+		name = name ? name + 3 : endpoint;
+		buf_add(host, name, strcspn(name, "/"));
+		buf_add(base, endpoint, (size_t)(name - endpoint) + host->len);
+		buf_addz(path, name + host->len);
+		buf_addf(path, "/%s/%s", s->bucket, key);
+	} else if (strchr(s->bucket, '.')) {
+		buf_addf(host, "s3.%s.amazonaws.com", s->region);
+		buf_addf(path, "/%s/%s", s->bucket, key);
+	} else {
+		buf_addf(host, "%s.s3.%s.amazonaws.com", s->bucket, s->region);
+		buf_addf(path, "/%s", key);
+	}
+	if (!endpoint)
+		buf_addf(base, "https://%s", host->data);
+}
+
+static void time_now(const struct s3 *s, char out[20])
+{
+	time_t now = time(NULL) + (time_t)s->clock_off_s;
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(out, 20, "%Y%m%dT%H%M%SZ", &tm);
+}
+
+static void add(struct sigv4_pair *h, size_t *n, const char *name, const char *value)
+{
+	if (value)
+		h[(*n)++] = (struct sigv4_pair){ str_of(name), str_of(value) };
+}
+
+static int send_once(struct s3 *s, const struct request *r, struct err *e)
+{
+	struct buf base = { 0 }, host = { 0 }, path = { 0 }, url = { 0 }, auth = { 0 }, lines[MAX_HEADERS + 1];
+	const char *headers[MAX_HEADERS + 1];
+	struct sigv4_pair h[MAX_HEADERS];
+	char hash[SHA256_HEX + 1], now[20];
+	struct sigv4 sign;
+	size_t n = 0;
+	int rc;
+
+	locate(s, r->key, &base, &host, &path);
+	time_now(s, now);
+	sha256_hex(r->body, hash);
+	add(h, &n, "host", host.data);
+	add(h, &n, "x-amz-date", now);
+	add(h, &n, "x-amz-content-sha256", hash);
+	add(h, &n, "x-amz-security-token", s->conf.token);
+	add(h, &n, "content-type", r->content_type);
+	add(h, &n, "if-none-match", r->if_absent ? "*" : NULL);
+	sign = (struct sigv4){ .method = r->method, .path = buf_str(&path), .query = r->query,
+			       .query_count = r->query_count, .headers = h, .header_count = n, .payload = str_of(hash),
+			       .region = s->region, .service = "s3", .access_key = s->conf.access_key,
+			       .secret_key = s->conf.secret_key, .time = now };
+	buf_addz(&auth, "Authorization: ");
+	sigv4_authorization(&sign, &auth);
+	for (size_t i = 0; i < n; i++) {
+		lines[i] = (struct buf){ 0 };
+		buf_addf(&lines[i], "%.*s: %.*s", STR_ARG(h[i].name), STR_ARG(h[i].value));
+		headers[i] = lines[i].data;
+	}
+	headers[n] = auth.data;
+	buf_addstr(&url, buf_str(&base));
+	sigv4_encode(&url, buf_str(&path), true);
+	if (r->query_count) {
+		buf_addch(&url, '?');
+		sigv4_add_query(&url, r->query, r->query_count);
+	}
+	rc = http_send(s->http, &(struct http_request){ r->method, url.data, headers, n + 1, r->body,
+							r->despite_signal }, &s->res, e);
+	if (rc != OK)
+		err_wrap(e, rc, "%s", base.data);
+	for (size_t i = 0; i < n; i++)
+		buf_release(&lines[i]);
+	buf_release(&base);
+	buf_release(&host);
+	buf_release(&path);
+	buf_release(&url);
+	buf_release(&auth);
+	return rc;
+}
+
+/* --- replies --- */
+
+/* The text of the first <name>...</name> in a reply, with the five entities resolved. Replies are
+ * small documents without attributes on what we look for; anything else is simply not found. */
+static char *xml_text(const struct buf *body, const char *name)
+{
+	static const struct { const char *entity; char c; } entities[] = {
+		{ "&lt;", '<' }, { "&gt;", '>' }, { "&amp;", '&' }, { "&quot;", '"' }, { "&apos;", '\'' },
+	};
+	struct buf open = { 0 }, out = { 0 };
+	const char *p, *end;
+	char *text = NULL;
+
+	buf_addf(&open, "<%s>", name);
+	p = body->data ? strstr(body->data, open.data) : NULL;
+	buf_reset(&open);
+	buf_addf(&open, "</%s>", name);
+	end = p ? strstr(p, open.data) : NULL;
+	if (end) {
+		p += strlen(name) + 2;
+		buf_need(&out, (size_t)(end - p));
+		while (p < end) {
+			size_t i = 0, n = sizeof(entities) / sizeof(entities[0]);
+
+			while (i < n && strncmp(p, entities[i].entity, strlen(entities[i].entity)) != 0)
+				i++;
+			buf_addch(&out, i < n ? entities[i].c : *p);
+			p += i < n ? strlen(entities[i].entity) : 1;
+		}
+		text = xstrndup(out.data ? out.data : "", out.len);
+	}
+	buf_release(&open);
+	buf_release(&out);
+	return text;
+}
+
+static bool is_code(const char *code, const char *what)
+{
+	return code && strcmp(code, what) == 0;
+}
+
+static bool worth_retrying(long status, const char *code)
+{
+	return status >= 500 || status == 429 || status == 408 || is_code(code, "SlowDown") ||
+	       is_code(code, "RequestTimeout") || is_code(code, "InternalError");
+}
+
+/* The failure that an answer is. */
+static int refused(const struct s3 *s, const struct request *r, const char *code, struct err *e)
+{
+	char *message = xml_text(&s->res.body, "Message");
+	long status = s->res.status;
+	int kind = worth_retrying(status, code) ? TRY_LATER : status == 403 || status == 401 ? NOT_PERMITTED : FAILED;
+
+	err_set(e, kind, "could not %s s3://%s/%s: %s%s%s (HTTP %ld)", strcmp(r->method, "GET") == 0 ? "get" :
+		"put", s->bucket, r->key, code ? code : "no reason given", message && *message ? ": " : "",
+		message ? message : "", status);
+	if (is_code(code, "NoSuchBucket"))
+		err_hint(e, kind, "Create it first: 'aws s3 mb s3://%s'.", s->bucket);
+	else if (is_code(code, "SignatureDoesNotMatch") || is_code(code, "InvalidAccessKeyId"))
+		err_hint(e, kind, "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
+	free(message);
+	return kind;
+}
+
+/* A clock or a region that is off can be put right once. */
+static bool corrected(struct s3 *s, const char *code)
+{
+	struct str date = http_header(&s->res, "Date"), region = http_header(&s->res, "x-amz-bucket-region");
+	struct tm tm = { 0 };
+	char z[64];
+
+	if (is_code(code, "RequestTimeTooSkewed") && !s->clock_off_s && date.len < sizeof(z)) {
+		static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+		char month[4];
+		const char *m;
+
+		memcpy(z, date.data, date.len);
+		z[date.len] = '\0';
+		if (sscanf(z, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
+			   &tm.tm_sec) != 6 || !(m = strstr(months, month)))
+			return false;
+		tm.tm_year -= 1900;
+		tm.tm_mon = (int)(m - months) / 3;
+		s->clock_off_s = (long long)(timegm(&tm) - time(NULL));
+		return s->clock_off_s != 0;
+	}
+	if (region.len && !str_eqz(region, s->region) && (s->res.status == 301 || s->res.status == 307 ||
+							   s->res.status == 400)) {
+		free(s->region);
+		s->region = xstrndup(region.data, region.len);
+		return true;
+	}
+	return false;
+}
+
+static void wait_ms(unsigned ms)
+{
+	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&t, NULL); /* a signal ends it: the next attempt sees it */
+}
+
+static double chance(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)(t.tv_nsec % 1000003) / 1000003.0;
+}
+
+/* Send until there is an answer that stands. OK: 2xx; else e, and s->res holds the last answer. */
+static int request(struct s3 *s, const struct request *r, struct err *e)
+{
+	int rc = TRY_LATER;
+
+	for (unsigned attempt = 0; attempt < RETRY_ATTEMPTS; attempt++) {
+		char *code;
+
+		if (sig_caught() && !r->despite_signal)
+			return err_set(e, FAILED, "interrupted");
+		rc = send_once(s, r, e);
+		if (rc == OK) {
+			code = xml_text(&s->res.body, "Code");
+			/* completing an upload can fail behind a 200 that was sent early */
+			if (s->res.status / 100 == 2 && !(code && strcmp(r->method, "POST") == 0)) {
+				free(code);
+				return OK;
+			}
+			rc = refused(s, r, code, e);
+			if (s->res.status / 100 == 2)
+				rc = TRY_LATER;
+			if (corrected(s, code))
+				rc = TRY_LATER;
+			free(code);
+		}
+		if (rc != TRY_LATER || (sig_caught() && !r->despite_signal))
+			break;
+		log_info("%s; trying again", e->msg);
+		wait_ms(retry_delay_ms(attempt, chance()));
+	}
+	return rc;
+}
+
+/* --- objects --- */
+
+int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e)
+{
+	struct request r = { .method = "GET", .key = key };
+	int rc = request(s, &r, e);
+
+	*found = rc == OK;
+	if (rc == OK)
+		buf_add(data, s->res.body.data, s->res.body.len);
+	else if (s->res.status == 404) {
+		char *code = xml_text(&s->res.body, "Code");
+
+		if (!is_code(code, "NoSuchBucket"))
+			rc = OK;
+		free(code);
+	}
+	return rc;
+}
+
+/* A 412 says that the key is there. Some gateways say it of any If-None-Match (Ceph before 18):
+ * look, and where the key is absent put it without the condition, which is the best they can do. */
+static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
+{
+	struct buf there = { 0 };
+	bool found;
+	int rc = s3_get(s, r->key, &there, &found, e);
+
+	if (rc == OK && found && str_eq(buf_str(&there), r->body)) {
+		rc = OK; /* ours: an answer got lost, and the retry met its own work */
+	} else if (rc == OK && found) {
+		rc = err_set(e, LOST_RACE, "s3://%s/%s is there already: another run was first", s->bucket, r->key);
+	} else if (rc == OK) {
+		if (!s->said_unconditional)
+			log_warning("this S3 server has no conditional writes: runs at the same time are told "
+				    "apart by a look before writing only");
+		s->said_unconditional = true;
+		r->if_absent = false;
+		rc = request(s, r, e);
+	}
+	buf_release(&there);
+	return rc;
+}
+
+int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
+	   struct err *e)
+{
+	struct request r = { .method = "PUT", .key = key, .body = data, .content_type = content_type,
+			     .if_absent = if_absent };
+	int rc = request(s, &r, e);
+
+	return rc != OK && if_absent && (s->res.status == 412 || s->res.status == 409) ?
+	       put_was_refused(s, &r, e) : rc;
+}
+
+/* --- multipart --- */
+
+static void add_query(struct request *r, const char *name, const char *value)
+{
+	r->query[r->query_count++] = (struct sigv4_pair){ str_of(name), str_of(value) };
+}
+
+int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, char **upload_id,
+		       struct err *e)
+{
+	struct request r = { .method = "POST", .key = key, .content_type = content_type };
+	int rc;
+
+	add_query(&r, "uploads", "");
+	if ((rc = request(s, &r, e)) != OK)
+		return rc;
+	*upload_id = xml_text(&s->res.body, "UploadId");
+	return *upload_id ? OK : err_set(e, FAILED, "s3://%s/%s: the server gave no UploadId", s->bucket, key);
+}
+
+int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsigned number,
+		      struct str data, char **etag, struct err *e)
+{
+	struct request r = { .method = "PUT", .key = key, .body = data };
+	char digits[16];
+	struct str tag;
+	int rc;
+
+	snprintf(digits, sizeof(digits), "%u", number);
+	add_query(&r, "partNumber", digits);
+	add_query(&r, "uploadId", upload_id);
+	if ((rc = request(s, &r, e)) != OK)
+		return rc;
+	tag = http_header(&s->res, "ETag");
+	if (!tag.len)
+		return err_set(e, FAILED, "s3://%s/%s: the server gave no ETag for part %u", s->bucket, key, number);
+	*etag = xstrndup(tag.data, tag.len);
+	return OK;
+}
+
+int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, char *const *etags,
+			  unsigned count, struct err *e)
+{
+	struct request r = { .method = "POST", .key = key, .content_type = "application/xml" };
+	struct buf xml = { 0 };
+	int rc;
+
+	buf_addz(&xml, "<CompleteMultipartUpload>");
+	for (unsigned i = 0; i < count; i++)
+		buf_addf(&xml, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1, etags[i]);
+	buf_addz(&xml, "</CompleteMultipartUpload>");
+	r.body = buf_str(&xml);
+	add_query(&r, "uploadId", upload_id);
+	rc = request(s, &r, e);
+	buf_release(&xml);
+	return rc;
+}
+
+int s3_multipart_abort(struct s3 *s, const char *key, const char *upload_id, struct err *e)
+{
+	struct request r = { .method = "DELETE", .key = key, .despite_signal = true };
+
+	add_query(&r, "uploadId", upload_id);
+	return request(s, &r, e);
+}

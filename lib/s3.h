@@ -1,0 +1,35 @@
+/* s3.h - requests to S3: signed, retried, with S3's errors as ours.
+ *
+ * 5xx, 429, SlowDown, RequestTimeout, lost connections and timeouts are tried again with backoff,
+ * then TRY_LATER. 403 and 401 are NOT_PERMITTED, a missing bucket FAILED with a hint. A clock that
+ * is off is corrected by the server's Date, a bucket's other region by what the server says; either
+ * once. Keys are taken as they are: every byte arrives. */
+#ifndef STARPIPE_S3_H
+#define STARPIPE_S3_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "err.h"
+
+struct s3;
+
+int s3_open(const char *bucket, struct s3 **s, struct err *e);
+void s3_close(struct s3 *s);
+
+/* Put a whole object. With if_absent an object that is there already is LOST_RACE. */
+int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
+	   struct err *e);
+int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e);
+
+int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, char **upload_id,
+		       struct err *e);
+/* number counts from 1; *etag is what completing needs, free it */
+int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsigned number,
+		      struct str data, char **etag, struct err *e);
+int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, char *const *etags,
+			  unsigned count, struct err *e);
+/* Works even after a signal was caught. */
+int s3_multipart_abort(struct s3 *s, const char *key, const char *upload_id, struct err *e);
+
+#endif

@@ -1,0 +1,270 @@
+/* store - objects on S3 or in files */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "mem.h"
+#include "out.h"
+#include "s3.h"
+
+enum { FIRST_PART = 8 << 20, PARTS_OF_A_SIZE = 1000, MAX_PARTS = 10000 };
+
+struct store {
+	struct s3 *s3; /* NULL: files */
+};
+
+struct upload {
+	struct store *store;
+	char *key, *content_type;
+	struct buf held;    /* S3: the next part */
+	char *id;           /* S3: of the multipart upload, once one was started */
+	char **etags;
+	unsigned parts;
+	size_t etag_cap;
+	int fd;             /* files: the temporary one */
+	char *tmp;
+};
+
+int store_open(const char *url, struct store **s, char **key, struct err *e)
+{
+	*s = NULL;
+	*key = NULL;
+	if (strncmp(url, "file:///", 8) == 0) {
+		*s = xcalloc(1, sizeof(**s));
+		*key = xstrdup(url + 7);
+		return OK;
+	}
+	if (strncmp(url, "s3://", 5) == 0 && url[5] && url[5] != '/') {
+		const char *slash = strchr(url + 5, '/');
+		char *bucket = xstrndup(url + 5, slash ? (size_t)(slash - url - 5) : strlen(url + 5));
+		int rc;
+
+		*s = xcalloc(1, sizeof(**s));
+		*key = xstrdup(slash ? slash + 1 : "");
+		rc = s3_open(bucket, &(*s)->s3, e);
+		free(bucket);
+		return rc;
+	}
+	err_set(e, USAGE, "\"%s\" is no URL of a store", url);
+	return err_hint(e, USAGE, "Write s3://bucket/key or file:///path.");
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	s3_close(s->s3);
+	free(s);
+}
+
+/* --- files --- */
+
+static int make_folders(const char *path, struct err *e)
+{
+	char *copy = xstrdup(path);
+	int rc = OK;
+
+	for (char *p = copy + 1; *p && rc == OK; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+			rc = err_errno(e, "could not create folder %s", copy);
+		*p = '/';
+	}
+	free(copy);
+	return rc;
+}
+
+static int file_begin(struct upload *u, struct err *e)
+{
+	static unsigned serial;
+	struct buf tmp = { 0 };
+	int rc = make_folders(u->key, e);
+
+	if (rc != OK)
+		return rc;
+	buf_addf(&tmp, "%s.%ld.%u.tmp", u->key, (long)getpid(), serial++);
+	u->fd = open(tmp.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (u->fd < 0)
+		rc = err_errno(e, "could not create %s", tmp.data);
+	else
+		u->tmp = xstrdup(tmp.data);
+	buf_release(&tmp);
+	return rc;
+}
+
+/* Publish the temporary file under its name; with if_absent by a link, which replaces nothing. */
+static int file_publish(struct upload *u, bool if_absent, struct err *e)
+{
+	int rc = OK;
+
+	if (fsync(u->fd) != 0)
+		rc = err_errno(e, "could not write %s", u->tmp);
+	if (close(u->fd) != 0 && rc == OK)
+		rc = err_errno(e, "could not write %s", u->tmp);
+	u->fd = -1;
+	if (rc != OK)
+		return rc;
+	if (!if_absent && rename(u->tmp, u->key) == 0) {
+		free(u->tmp);
+		u->tmp = NULL;
+	} else if (!if_absent) {
+		return err_errno(e, "could not rename %s to %s", u->tmp, u->key);
+	} else if (link(u->tmp, u->key) != 0) {
+		return errno == EEXIST ?
+		       err_set(e, LOST_RACE, "%s is there already: another run was first", u->key) :
+		       err_errno(e, "could not link %s to %s", u->tmp, u->key);
+	}
+	return file_sync_folder(u->key, e);
+}
+
+/* --- uploads --- */
+
+int upload_open(struct store *s, const char *key, const char *content_type, struct upload **u,
+		struct err *e)
+{
+	*u = xcalloc(1, sizeof(**u));
+	**u = (struct upload){ .store = s, .key = xstrdup(key), .fd = -1,
+			       .content_type = content_type ? xstrdup(content_type) : NULL };
+	return s->s3 ? OK : file_begin(*u, e);
+}
+
+static void upload_free(struct upload *u)
+{
+	for (unsigned i = 0; i < u->parts; i++)
+		free(u->etags[i]);
+	free(u->etags);
+	free(u->id);
+	free(u->key);
+	free(u->tmp);
+	free(u->content_type);
+	buf_release(&u->held);
+	free(u);
+}
+
+static size_t part_size(unsigned parts)
+{
+	return (size_t)FIRST_PART << parts / PARTS_OF_A_SIZE;
+}
+
+static int send_part(struct upload *u, size_t len, struct err *e)
+{
+	struct s3 *s3 = u->store->s3;
+	char *etag = NULL;
+	int rc = OK;
+
+	if (!u->id)
+		rc = s3_multipart_start(s3, u->key, u->content_type, &u->id, e);
+	if (rc == OK && u->parts == MAX_PARTS)
+		rc = err_set(e, FAILED, "%s has more than %d parts", u->key, MAX_PARTS);
+	if (rc == OK)
+		rc = s3_multipart_part(s3, u->key, u->id, u->parts + 1, (struct str){ u->held.data, len }, &etag, e);
+	if (rc != OK)
+		return rc;
+	GROW(u->etags, u->parts, u->etag_cap);
+	u->etags[u->parts++] = etag;
+	memmove(u->held.data, u->held.data + len, u->held.len - len);
+	u->held.len -= len;
+	return OK;
+}
+
+int upload_write(struct upload *u, struct str data, struct err *e)
+{
+	int rc = OK;
+
+	if (!u->store->s3)
+		return write_all(u->fd, data.data, data.len, u->key, e);
+	while (data.len && rc == OK) {
+		size_t size = part_size(u->parts), room = size - u->held.len;
+		size_t n = data.len < room ? data.len : room;
+
+		if (u->held.cap < size && u->held.len + n > UPLOAD_PART_MIN / 4)
+			buf_need(&u->held, size - u->held.len); /* once, instead of growing by copies */
+		buf_add(&u->held, data.data, n);
+		data = (struct str){ data.data + n, data.len - n };
+		if (u->held.len >= size)
+			rc = send_part(u, size, e);
+	}
+	return rc;
+}
+
+size_t upload_held(const struct upload *u)
+{
+	return u->held.len;
+}
+
+int upload_send_held(struct upload *u, struct err *e)
+{
+	int rc = u->held.len >= UPLOAD_PART_MIN ? send_part(u, u->held.len, e) : OK;
+
+	if (u->held.len == 0)
+		buf_release(&u->held);
+	return rc;
+}
+
+int upload_commit(struct upload *u, struct err *e)
+{
+	struct s3 *s3 = u->store->s3;
+	int rc = OK;
+
+	if (!s3)
+		rc = file_publish(u, false, e);
+	else if (!u->id)
+		rc = s3_put(s3, u->key, buf_str(&u->held), false, u->content_type, e);
+	else if ((rc = u->held.len ? send_part(u, u->held.len, e) : OK) == OK)
+		rc = s3_multipart_complete(s3, u->key, u->id, u->etags, u->parts, e);
+	if (rc == OK)
+		upload_free(u);
+	return rc;
+}
+
+void upload_abort(struct upload *u)
+{
+	struct err ignored; /* the failure that led here is the one to tell */
+
+	if (!u)
+		return;
+	if (u->id)
+		s3_multipart_abort(u->store->s3, u->key, u->id, &ignored);
+	if (u->fd >= 0)
+		close(u->fd);
+	if (u->tmp)
+		unlink(u->tmp);
+	upload_free(u);
+}
+
+/* --- whole objects --- */
+
+static int file_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e)
+{
+	struct upload *u = NULL;
+	int rc = upload_open(s, key, NULL, &u, e);
+
+	if (rc == OK)
+		rc = upload_write(u, data, e);
+	if (rc == OK)
+		rc = file_publish(u, if_absent, e);
+	upload_abort(u); /* the temporary name goes in any case */
+	return rc;
+}
+
+int store_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e)
+{
+	return s->s3 ? s3_put(s->s3, key, data, if_absent, "application/json", e) :
+	       file_put(s, key, data, if_absent, e);
+}
+
+int store_get(struct store *s, const char *key, struct buf *data, bool *found, struct err *e)
+{
+	if (s->s3)
+		return s3_get(s->s3, key, data, found, e);
+	*found = access(key, F_OK) == 0;
+	return *found ? file_read(key, data, e) : OK;
+}

@@ -1,0 +1,42 @@
+/* store.h - where objects are kept: s3://bucket/key or file:///path, behind one interface.
+ *
+ * An object appears whole or not at all: on S3 by nature, in files by a temporary file that is
+ * synced and then renamed, or linked where nothing may be replaced. */
+#ifndef STARPIPE_STORE_H
+#define STARPIPE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+
+struct store;
+struct upload;
+
+enum { UPLOAD_PART_MIN = 5 << 20 }; /* S3 takes no smaller part but the last */
+
+/* Open what the URL names; *key is what stands behind the bucket (free it). */
+int store_open(const char *url, struct store **s, char **key, struct err *e);
+void store_close(struct store *s);
+
+/* A small whole object. With if_absent, one that is there is LOST_RACE. */
+int store_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e);
+
+/* The whole object behind data, or *found false. */
+int store_get(struct store *s, const char *key, struct buf *data, bool *found, struct err *e);
+
+/* An object of unknown size, written piece by piece, in bounded memory: parts of 8 MiB that double
+ * every 1000 parts, so that 5 TiB fit into S3's 10,000. A small one ends as a plain put.
+ * upload_abort undoes all and is safe after a failure; it works after a signal too. */
+int upload_open(struct store *s, const char *key, const char *content_type, struct upload **u,
+		struct err *e);
+int upload_write(struct upload *u, struct str data, struct err *e);
+int upload_commit(struct upload *u, struct err *e); /* frees u when OK */
+void upload_abort(struct upload *u);
+
+/* Bytes held in memory, and a way to have fewer: sends them as a part if they make one. */
+size_t upload_held(const struct upload *u);
+int upload_send_held(struct upload *u, struct err *e);
+
+#endif

@@ -1,0 +1,426 @@
+/* s3-put - standard input into a lake or one object, on S3 or in files */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compress.h"
+#include "file.h"
+#include "json.h"
+#include "lake.h"
+#include "log.h"
+#include "opt.h"
+#include "out.h"
+#include "progress.h"
+#include "sig.h"
+#include "store.h"
+#include "wire.h"
+
+enum { CHUNK = 256 * 1024 };
+
+static const char *bare_table, *codec_name, *state_out, *content_type;
+static bool insist_framed, show_state;
+static uint64_t max_row = WIRE_MAX_ROW;
+static enum codec codec = CODEC_NONE;
+
+static const struct opt opts[] = {
+	{ 0, "compress", "codec", OPT_STRING, &codec_name, "gzip or zstd" },
+	{ 0, "content-type", "type", OPT_STRING, &content_type, "of a single object (default by its name)" },
+	{ 0, "table", "name", OPT_STRING, &bare_table, "bare rows are of this table" },
+	{ 0, "framed", NULL, OPT_FLAG, &insist_framed, "refuse input without a frame" },
+	{ 0, "state-out", "file", OPT_STRING, &state_out, "write the state here after each commit" },
+	{ 0, "show-state", NULL, OPT_FLAG, &show_state, "print the state of the lake's last step and exit" },
+	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
+	OPT_END
+};
+
+static const struct tool tool = {
+	"s3-put",
+	"[--compress codec] [--table name | --framed] [--state-out file] url/\n"
+	"[--compress codec] [--content-type type] [--framed] url [-- command [argument ...]]\n"
+	"--show-state url/",
+	"Uploads rows into a lake (a URL that ends in a slash) or standard input as one object.", opts
+};
+
+struct put {
+	const char *url;
+	struct wire_reader in;
+	struct lake *lake;
+	struct store *store;
+	char *key;
+	struct upload *upload;
+	struct compressor *compressor;
+	struct buf packed, state, new_state;
+	uint64_t steps, bytes, objects;
+	pid_t child;
+	int fd;
+	struct timespec started;
+};
+
+static double seconds_since(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - from->tv_sec) + (double)(now.tv_nsec - from->tv_nsec) / 1e9;
+}
+
+static int interrupted(struct err *e)
+{
+	return err_set(e, FAILED, "interrupted");
+}
+
+/* --- into a lake --- */
+
+static int commit(struct put *p, struct err *e)
+{
+	struct buf line = { 0 };
+	int rc = lake_commit(p->lake, buf_str(&p->new_state), e);
+
+	if (rc != OK)
+		return rc;
+	p->steps++;
+	buf_reset(&p->state);
+	buf_addstr(&p->state, buf_str(&p->new_state));
+	if (state_out && p->state.len) {
+		buf_addstr(&line, buf_str(&p->state));
+		buf_addch(&line, '\n');
+		rc = file_write_atomic(state_out, buf_str(&line), e);
+		if (rc != OK)
+			err_wrap(e, rc, "the step is committed, but");
+	}
+	buf_release(&line);
+	return rc;
+}
+
+/* A step is committed when the line behind its @state has come: behind the last one that is @end,
+ * whose counts have then been checked. */
+static int put_lake(struct put *p, struct err *e)
+{
+	enum wire_event event = WIRE_TABLE;
+	bool complete = false, open_step = true;
+	int rc = lake_open(p->url, codec, &p->lake, e);
+
+	while (rc == OK && (rc = wire_next(&p->in, &event, e)) == OK && event != WIRE_EOF) {
+		if (complete && event != WIRE_END) {
+			rc = commit(p, e);
+			complete = false;
+			open_step = false;
+		}
+		if (rc != OK)
+			break;
+		switch (event) {
+		case WIRE_TABLE:
+			lake_table(p->lake, p->in.table);
+			break;
+		case WIRE_ROW:
+		case WIRE_DELETE:
+			open_step = true;
+			progress_add(event == WIRE_ROW, p->in.whole.len);
+			rc = lake_line(p->lake, p->in.table, p->in.whole, event == WIRE_ROW, e);
+			break;
+		case WIRE_STATE:
+			buf_reset(&p->new_state);
+			buf_addstr(&p->new_state, p->in.line);
+			complete = true;
+			break;
+		default:
+			break;
+		}
+		if (rc == OK && sig_caught())
+			rc = interrupted(e);
+	}
+	if (rc == OK && (complete || open_step))
+		rc = commit(p, e);
+	return rc;
+}
+
+static int print_state(struct put *p, struct out *out, struct err *e)
+{
+	int rc = lake_open(p->url, codec, &p->lake, e);
+	struct str state;
+
+	if (rc != OK)
+		return rc;
+	state = lake_state(p->lake);
+	buf_addstr(&out->buf, state.len ? state : STR("{}"));
+	buf_addch(&out->buf, '\n');
+	return out_close(out, e);
+}
+
+/* --- as one object --- */
+
+static const char *type_of(const char *key)
+{
+	static const struct { const char *end, *type; } types[] = {
+		{ ".json", "application/json" }, { ".jsonl", "application/x-ndjson" },
+		{ ".ndjson", "application/x-ndjson" }, { ".csv", "text/csv" }, { ".gz", "application/gzip" },
+		{ ".zst", "application/zstd" }, { ".parquet", "application/vnd.apache.parquet" },
+		{ ".txt", "text/plain" },
+	};
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		size_t len = strlen(types[i].end);
+
+		if (n > len && strcmp(key + n - len, types[i].end) == 0)
+			return types[i].type;
+	}
+	return "application/octet-stream";
+}
+
+static int write_out(struct put *p, struct str data, bool last, struct err *e)
+{
+	int rc;
+
+	p->bytes += data.len;
+	progress_add(0, data.len);
+	if (!p->compressor)
+		return upload_write(p->upload, data, e);
+	buf_reset(&p->packed);
+	rc = compressor_run(p->compressor, data, last, &p->packed, e);
+	return rc == OK ? upload_write(p->upload, buf_str(&p->packed), e) : rc;
+}
+
+/* A frame that began must end properly; its bytes go on as they are. */
+static int put_frame(struct put *p, struct err *e)
+{
+	enum wire_event event;
+	int rc = OK;
+
+	for (;;) {
+		if ((rc = wire_next(&p->in, &event, e)) != OK || event == WIRE_EOF)
+			return rc;
+		if ((rc = write_out(p, p->in.whole, false, e)) != OK)
+			return rc;
+		if (sig_caught())
+			return interrupted(e);
+	}
+}
+
+static int put_bytes(struct put *p, struct buf *first, struct err *e)
+{
+	int rc = write_out(p, buf_str(first), false, e);
+
+	while (rc == OK) {
+		ssize_t n;
+
+		buf_reset(first);
+		buf_need(first, CHUNK);
+		n = read(p->fd, first->data, CHUNK);
+		if (sig_caught())
+			return interrupted(e);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, "could not read standard input");
+		if (n == 0)
+			break;
+		rc = write_out(p, (struct str){ first->data, (size_t)n }, false, e);
+	}
+	return rc;
+}
+
+/* The first bytes tell a frame from anything else. */
+static int read_first(struct put *p, struct buf *first, struct err *e)
+{
+	while (first->len < 9) {
+		ssize_t n;
+
+		buf_need(first, CHUNK);
+		n = read(p->fd, first->data + first->len, CHUNK - first->len);
+		if (sig_caught())
+			return interrupted(e);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, "could not read standard input");
+		if (n == 0)
+			break;
+		first->len += (size_t)n;
+	}
+	return OK;
+}
+
+static int start_child(struct put *p, char **argv, struct err *e)
+{
+	int ends[2];
+
+	if (pipe(ends) != 0)
+		return err_errno(e, "could not make a pipe");
+	p->child = fork();
+	if (p->child < 0)
+		return err_errno(e, "could not start a process");
+	if (p->child == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execvp(argv[0], argv);
+		dprintf(STDERR_FILENO, "s3-put: error: could not run %s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(ends[1]);
+	p->fd = ends[0];
+	return OK;
+}
+
+/* The object is completed only if its producer says that it is whole. */
+static int child_succeeded(struct put *p, const char *name, struct err *e)
+{
+	int status;
+
+	if (!p->child)
+		return OK;
+	while (waitpid(p->child, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_errno(e, "could not wait for %s", name);
+	p->child = 0;
+	if (WIFSIGNALED(status))
+		return err_set(e, CUT_SHORT, "%s was killed by signal %d: nothing was uploaded", name,
+			       WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return err_set(e, CUT_SHORT, "%s exited %d: nothing was uploaded", name, WEXITSTATUS(status));
+	return OK;
+}
+
+static int put_object(struct put *p, char **command, struct err *e)
+{
+	struct buf first = { 0 };
+	const char *type;
+	int rc;
+
+	if ((rc = store_open(p->url, &p->store, &p->key, e)) != OK)
+		return rc;
+	if (!*p->key)
+		return opt_misuse(e, "%s names a bucket, not an object", p->url);
+	if (command && (rc = start_child(p, command, e)) != OK)
+		return rc;
+	if ((rc = read_first(p, &first, e)) != OK)
+		goto done;
+	type = content_type ? content_type : type_of(p->key);
+	if ((rc = upload_open(p->store, p->key, type, &p->upload, e)) != OK)
+		goto done;
+	p->compressor = compressor_new(codec);
+	p->in.fd = p->fd;
+	if (insist_framed || (first.len >= 9 && memcmp(first.data, "{\"@table\"", 9) == 0)) {
+		wire_preload(&p->in, buf_str(&first));
+		rc = put_frame(p, e);
+	} else {
+		rc = put_bytes(p, &first, e);
+	}
+	if (rc == OK)
+		rc = child_succeeded(p, command ? command[0] : "", e);
+	if (rc == OK && p->compressor)
+		rc = write_out(p, (struct str){ "", 0 }, true, e);
+	if (rc == OK && sig_caught())
+		rc = interrupted(e);
+	if (rc == OK && (rc = upload_commit(p->upload, e)) == OK) {
+		p->upload = NULL;
+		p->objects = 1;
+	}
+done:
+	buf_release(&first);
+	return rc;
+}
+
+/* --- the tool --- */
+
+static int print_receipt(struct put *p, struct out *out, struct err *e)
+{
+	struct buf *b = &out->buf;
+
+	buf_addz(b, "{\"tool\":\"s3-put\",\"url\":");
+	json_add_string(b, str_of(p->url));
+	if (p->lake) {
+		buf_addf(b, ",\"steps\":%llu,\"rows\":{", (unsigned long long)p->steps);
+		for (size_t i = 0; i < p->in.table_count; i++) {
+			buf_addz(b, i ? "," : "");
+			json_add_string(b, str_of(p->in.tables[i]->name));
+			buf_addf(b, ":%llu", (unsigned long long)p->in.tables[i]->rows);
+		}
+		buf_addch(b, '}');
+	}
+	buf_addf(b, ",\"objects\":%llu,\"bytes\":%llu,\"seconds\":%.3f", (unsigned long long)p->objects,
+		 (unsigned long long)p->bytes, seconds_since(&p->started));
+	if (p->state.len) {
+		buf_addz(b, ",\"state\":");
+		buf_addstr(b, buf_str(&p->state));
+	}
+	buf_addz(b, "}\n");
+	return out_close(out, e);
+}
+
+static int work(struct put *p, struct out *out, char **command, struct err *e)
+{
+	bool lake = p->url[0] && p->url[strlen(p->url) - 1] == '/';
+	int rc;
+
+	if (lake && (command || content_type))
+		return opt_misuse(e, "%s goes with one object, and %s is a lake", command ? "a command" :
+				  "--content-type", p->url);
+	if (!lake && (show_state || state_out || bare_table))
+		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash", show_state ? "show-state" :
+				  state_out ? "state-out" : "table");
+	if (show_state)
+		return print_state(p, out, e);
+	if (lake) {
+		rc = put_lake(p, e);
+		p->objects = p->lake ? lake_objects(p->lake) : 0;
+		p->bytes = p->lake ? lake_bytes(p->lake) : 0;
+	} else {
+		rc = put_object(p, command, e);
+	}
+	if (rc == OK)
+		rc = print_receipt(p, out, e);
+	if (rc == OK)
+		log_info("put %llu bytes as %llu objects in %.1f s", (unsigned long long)p->bytes,
+			 (unsigned long long)p->objects, seconds_since(&p->started));
+	return rc;
+}
+
+static void release(struct put *p)
+{
+	upload_abort(p->upload);
+	lake_close(p->lake);
+	compressor_free(p->compressor);
+	store_close(p->store);
+	free(p->key);
+	wire_release(&p->in);
+	buf_release(&p->packed);
+	buf_release(&p->state);
+	buf_release(&p->new_state);
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct put p = { .fd = STDIN_FILENO };
+	struct out out;
+	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
+
+	if (rc != OK)
+		return rc;
+	if (operand == argc)
+		return opt_misuse(e, "which URL?");
+	if (codec_name && !codec_parse(codec_name, &codec))
+		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd", codec_name);
+	clock_gettime(CLOCK_MONOTONIC, &p.started);
+	p.url = argv[operand++];
+	sig_catch();
+	wire_open(&p.in, STDIN_FILENO, "standard input", insist_framed ? NULL : bare_table, max_row);
+	out_init(&out, STDOUT_FILENO, "standard output");
+	rc = work(&p, &out, operand < argc ? argv + operand : NULL, e);
+	progress_clear();
+	release(&p);
+	out_release(&out);
+	sig_die();
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+
+	return log_exit(run(argc, argv, &e), &e);
+}
