@@ -84,7 +84,7 @@ deps-test:
 	@tests/lib/deps.sh test
 
 demo:
-	@tests/demo.sh
+	@examples/demo.sh
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)

@@ -1,0 +1,119 @@
+#!/bin/bash
+# demo.sh [stop] - the whole pipe on this machine: a shop's database, a lake, a warehouse
+#
+# Installs what is missing (apt, as root or by sudo), builds, starts a PostgreSQL of its own in a
+# temporary folder, fills it with a generated shop, and runs the pipe. No other server is touched, and
+# nothing lies outside that folder. Run again, it starts over; "stop" ends the server and removes the
+# folder. DEMO_ORDERS (20000) is the number of sales orders, DEMO_DIR another folder.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+dir=${DEMO_DIR:-${TMPDIR:-/tmp}/starpipe-demo.$(id -u)}
+orders=${DEMO_ORDERS:-20000}
+build=$(cd "$top" && realpath -m "${B:-build}")
+
+bold='' plain=''
+[ ! -t 1 ] || [ -n "${NO_COLOR:-}" ] || bold=$'\e[1m' plain=$'\e[0m'
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+die() { echo "demo: error: $*" >&2; exit 1; }
+
+stop() {
+	[ ! -d "$dir/pg" ] || "$top/tests/lib/pg.sh" down "$dir/pg"
+	[ ! -f "$dir/this-is-starpipe-demo" ] || rm -rf "$dir"
+}
+
+prepare() {
+	step "1/4  What is missing is installed, then all is built"
+	"$top/tests/lib/deps.sh" demo
+	make -C "$top" -s -j "$(nproc)" B="$build"
+	echo "built in $build"
+
+	step "2/4  A PostgreSQL server in $dir"
+	mkdir "$dir" 2>/dev/null && chmod 711 "$dir" || die "cannot make the folder \"$dir\""
+	touch "$dir/this-is-starpipe-demo"
+	"$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/env"
+	. "$dir/env"
+	source="host=$PGHOST port=$PGPORT user=$PGUSER dbname=totesys"
+	warehouse="host=$PGHOST port=$PGPORT user=$PGUSER dbname=warehouse"
+	lake=$dir/lake
+	psql -qX -d postgres -c "CREATE DATABASE totesys" -c "CREATE DATABASE warehouse"
+	psql -qX -d "$source" -f "$top/tests/totesys/source.sql"
+	psql -qX -d "$source" -v orders="$orders" -f "$top/tests/totesys/generate.sql"
+	psql -qXAt -d "$source" <<-END
+	SELECT format('filled with a shop''s %s sales orders, %s purchase orders, %s payments',
+	              (SELECT count(*) FROM sales_order), (SELECT count(*) FROM purchase_order),
+	              (SELECT count(*) FROM payment));
+	END
+}
+
+# Everything that prints a receipt holds file descriptor 3, so its reader gets the end of the file only
+# when the last loader is done: the shell itself would not wait for those behind tee.
+pipe() {
+	{
+		pg-extract -d "$source" |
+			tee >(s3-put "file://$lake/ingested/" >&3) |
+			star-transform "$top/transform/totesys.sql" |
+			tee >(s3-put "file://$lake/processed/" >&3) |
+			pg-load -d "$warehouse" >&3
+	} 3>&1
+}
+
+run_pipe() {
+	local started=$SECONDS
+
+	step "3/4  The pipe"
+	cat <<-'END'
+	    pg-extract -d "$SOURCE" |
+	        tee >(s3-put "file://$LAKE/ingested/" >&3) |
+	        star-transform transform/totesys.sql |
+	        tee >(s3-put "file://$LAKE/processed/" >&3) |
+	        pg-load -d "$WAREHOUSE" >&3
+
+	END
+	mkdir "$lake"
+	pipe >"$dir/receipts" || die "the pipe failed"
+	[ "$(wc -l <"$dir/receipts")" = 3 ] || die "not every loader left a receipt in $dir/receipts"
+	echo "done in $((SECONDS - started)) s; the three loaders' receipts are in $dir/receipts"
+}
+
+result() {
+	step "4/4  The result"
+	psql -qX -P footer=off -d "$warehouse" <<-'END'
+	SELECT relname AS "table of the warehouse",
+	       (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I', relname), false, true, '')))[1]::text::bigint AS rows
+	  FROM pg_class
+	 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname ~ '^(dim|fact)_'
+	 ORDER BY relname;
+
+	\echo The best quarters, and who sold:
+	SELECT year, quarter, department_name AS department, currency_name AS currency, count(*) AS orders,
+	       to_char(sum(units_sold * unit_price), 'FM999,999,999,999.00') AS sales
+	  FROM fact_sales_order f
+	  JOIN dim_date d ON d.date_id = f.created_date
+	  JOIN dim_staff s ON s.staff_id = f.sales_staff_id
+	  JOIN dim_currency USING (currency_id)
+	 GROUP BY 1, 2, 3, 4
+	 ORDER BY sum(units_sold * unit_price) DESC LIMIT 5;
+	END
+	echo "The lake, $(du -sh "$lake" | cut -f1) in $lake; of its files:"
+	(cd "$lake" && find . -type f -printf '    %P\n' | sort | sed -n '1,3p; $p')
+	cat <<-END
+
+	Look around in the warehouse:  psql "$warehouse"
+	and in the shop's database:    psql "$source"
+	Stop the server, remove all:   examples/demo.sh stop
+	END
+}
+
+if [ "${1:-}" = stop ]; then
+	stop
+	exit
+fi
+[ $# = 0 ] || { echo "usage: demo.sh [stop]" >&2; exit 2; }
+[ ! -e "$dir" ] || [ -O "$dir/this-is-starpipe-demo" ] || die "\"$dir\" is in the way"
+stop
+trap '[ $? = 0 ] || echo "demo: stopped early; examples/demo.sh stop cleans up" >&2' EXIT
+prepare
+PATH=$build:$PATH
+run_pipe
+result
