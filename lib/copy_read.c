@@ -53,8 +53,7 @@ static void add_string(struct buf *b, struct str s)
 	buf_addch(b, '"');
 }
 
-/* A COPY field as it was before COPY escaped it. */
-static void add_plain(struct buf *b, struct str s)
+void copy_plain(struct buf *b, struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		buf_addch(b, s.data[i] == '\\' && i + 1 < s.len ? unescape(s.data[++i]) : s.data[i]);
@@ -211,7 +210,7 @@ int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct e
 		else
 			add_value(b, t->base, field, false);
 	} else {
-		add_plain(&plain, field);
+		copy_plain(&plain, field);
 		if (t->array)
 			add_array(b, t, buf_str(&plain));
 		else

@@ -13,4 +13,7 @@
  * are not UTF-8 (a database in SQL_ASCII). */
 int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct err *e);
 
+/* The same field's text as it was before COPY escaped it. */
+void copy_plain(struct buf *b, struct str field);
+
 #endif

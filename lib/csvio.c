@@ -1,4 +1,4 @@
-/* csvio - CSV in, by libcsv */
+/* csvio - CSV in and out, by libcsv */
 #include "csvio.h"
 
 #include <csv.h>
@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "mem.h"
 
 enum { CHUNK = 64 * 1024 };
@@ -127,4 +126,18 @@ int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio
 	buf_release(&r.text);
 	free(r.cells);
 	return rc;
+}
+
+void csvio_add(struct buf *b, struct str text, char delimiter)
+{
+	bool quote = text.len == 0 || str_eqz(text, "\\."); /* \. alone would end psql's input */
+
+	for (size_t i = 0; i < text.len && !quote; i++)
+		quote = text.data[i] == '"' || text.data[i] == delimiter || text.data[i] == '\n' || text.data[i] == '\r';
+	if (!quote) {
+		buf_addstr(b, text);
+		return;
+	}
+	buf_need(b, 2 * text.len + 2);
+	b->len += csv_write(b->data + b->len, 2 * text.len + 2, text.data, text.len);
 }

@@ -1,4 +1,4 @@
-/* csvio.h - CSV in, by libcsv (csvio.c is the only place that includes it).
+/* csvio.h - CSV in and out, by libcsv (csvio.c is the only place that includes it).
  *
  * RFC 4180 with PostgreSQL's reading of nothing: an unquoted empty field is NULL, a quoted one the
  * empty text. CR LF, LF and a byte order mark are taken. Malformed quoting, a row that is cut off
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
 #include "err.h"
 #include "str.h"
 
@@ -24,5 +25,8 @@ typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, 
 /* Read fd to its end. name is for messages; max_row bounds a row's bytes. */
 int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row, void *arg,
 	       struct err *e);
+
+/* Append one field, quoted where it must be: the empty text too, so that it is not NULL. */
+void csvio_add(struct buf *b, struct str text, char delimiter);
 
 #endif

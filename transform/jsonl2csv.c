@@ -1,0 +1,156 @@
+/* jsonl2csv - rows of one table as CSV */
+#include <unistd.h>
+
+#include "copy_read.h"
+#include "copy_write.h"
+#include "csvio.h"
+#include "log.h"
+#include "opt.h"
+#include "out.h"
+#include "progress.h"
+#include "wire.h"
+
+static const char *table_name, *delimiter = ",", *null_text = "";
+static bool no_header, insist_framed;
+static uint64_t max_row = WIRE_MAX_ROW;
+
+static const struct opt opts[] = {
+	{ 0, "table", "name", OPT_STRING, &table_name, "take this table of a stream that has several" },
+	{ 0, "delimiter", "char", OPT_STRING, &delimiter, "between fields (default a comma)" },
+	{ 0, "null", "text", OPT_STRING, &null_text, "write NULL as this (default: nothing)" },
+	{ 0, "no-header", NULL, OPT_FLAG, &no_header, "no line with the columns' names" },
+	{ 0, "framed", NULL, OPT_FLAG, &insist_framed, "refuse bare rows" },
+	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
+	OPT_END
+};
+
+static const struct tool tool = {
+	"jsonl2csv", "[--table name] [--delimiter char] [--null text] [--no-header] [--framed]",
+	"Writes the rows of one table, JSON Lines on standard input, as CSV.", opts
+};
+
+struct convert {
+	struct wire_reader in;
+	struct out out;
+	const struct wire_table *table; /* the one that is written */
+	struct buf copy, plain;
+};
+
+static void add_header(struct convert *c)
+{
+	size_t written = 0;
+
+	for (size_t i = 0; i < c->table->column_count && !no_header; i++) {
+		if (c->table->columns[i].generated)
+			continue;
+		if (written++)
+			buf_addch(&c->out.buf, *delimiter);
+		csvio_add(&c->out.buf, str_of(c->table->columns[i].name), *delimiter);
+	}
+	if (!no_header)
+		buf_addch(&c->out.buf, '\n');
+}
+
+static int on_table(struct convert *c, struct err *e)
+{
+	const struct wire_table *t = c->in.table;
+
+	if (t == c->table || (c->in.framed && table_name && strcmp(t->name, table_name) != 0))
+		return OK;
+	if (c->table) {
+		err_set(e, USAGE, "the stream has tables \"%s\" and \"%s\": a CSV file has one", c->table->name, t->name);
+		return err_hint(e, USAGE, "Pick one with --table.");
+	}
+	c->table = t;
+	add_header(c);
+	return OK;
+}
+
+/* A value's text is what PostgreSQL reads: that of COPY, without COPY's escapes. */
+static int on_row(struct convert *c, struct err *e)
+{
+	size_t written = 0;
+	int rc;
+
+	if (c->in.table != c->table)
+		return OK;
+	if ((rc = wire_fields(&c->in, e)) != OK)
+		return rc;
+	for (size_t i = 0; i < c->table->column_count; i++) {
+		const struct field *f = &c->in.fields[i];
+
+		if (c->table->columns[i].generated)
+			continue;
+		if (written++)
+			buf_addch(&c->out.buf, *delimiter);
+		if (f->kind == F_NULL || f->kind == F_ABSENT) {
+			buf_addz(&c->out.buf, null_text);
+			continue;
+		}
+		buf_reset(&c->copy);
+		buf_reset(&c->plain);
+		if ((rc = copy_write(&c->copy, f, &c->table->columns[i].type, e)) != OK) {
+			err_wrap(e, rc, "column \"%s\"", c->table->columns[i].name);
+			return wire_blame(&c->in, rc, e);
+		}
+		copy_plain(&c->plain, buf_str(&c->copy));
+		csvio_add(&c->out.buf, buf_str(&c->plain), *delimiter);
+	}
+	buf_addch(&c->out.buf, '\n');
+	progress_add(1, c->in.line.len + 1);
+	return out_more(&c->out, e);
+}
+
+static int convert(struct convert *c, struct err *e)
+{
+	enum wire_event event;
+	int rc;
+
+	while ((rc = wire_next(&c->in, &event, e)) == OK && event != WIRE_EOF) {
+		if (event == WIRE_TABLE)
+			rc = on_table(c, e);
+		else if (event == WIRE_ROW)
+			rc = on_row(c, e);
+		else if (event == WIRE_DELETE && c->in.table == c->table)
+			rc = wire_blame(&c->in, err_set(e, BAD_DATA, "CSV cannot say that a row was deleted"), e);
+		if (rc != OK)
+			return rc;
+	}
+	if (rc == OK && !c->table && c->in.framed)
+		rc = table_name ? err_set(e, BAD_DATA, "the stream has no table \"%s\"", table_name) :
+		     err_set(e, BAD_DATA, "the stream has no table");
+	return rc == OK ? out_close(&c->out, e) : rc;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct convert c = { 0 };
+	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
+
+	if (rc != OK)
+		return rc;
+	if (operand < argc)
+		return opt_misuse(e, "it reads standard input and takes no file");
+	if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter))
+		return opt_misuse(e, "--delimiter is one character, no quote and no line break");
+	wire_open(&c.in, STDIN_FILENO, "standard input", insist_framed ? NULL : table_name ? table_name : "rows",
+		  max_row);
+	out_init(&c.out, STDOUT_FILENO, "standard output");
+	rc = convert(&c, e);
+	progress_clear();
+	if (rc == OK && c.table)
+		log_info("wrote %llu rows (%llu bytes)", (unsigned long long)c.table->rows,
+			 (unsigned long long)c.out.bytes);
+	wire_release(&c.in);
+	out_release(&c.out);
+	buf_release(&c.copy);
+	buf_release(&c.plain);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+
+	return log_exit(run(argc, argv, &e), &e);
+}
