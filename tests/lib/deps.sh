@@ -1,9 +1,10 @@
 #!/bin/bash
-# deps.sh [demo|test|list] - install through apt what is missing, and nothing else
+# deps.sh [build|demo|test|list] - install through apt what is missing, and nothing else
 #
-#   demo  what building and `make demo` need (the default)
-#   test  the same, and what `make test`, `make lint` and `make check-man` need
-#   list  print the packages of both sets, one a line
+#   build  what `make` needs
+#   demo   the same, and what `make demo` needs (the default)
+#   test   the same, and what `make test`, `make lint` and `make check-man` need
+#   list   print all their packages, one a line
 #
 # Works on bare Debian 12 and 13 and Ubuntu 24.04, as root or through sudo. When everything is there
 # it needs no network and no root. PostgreSQL's packages would create and start a server "main" on
@@ -15,16 +16,22 @@ say() { echo "deps: $*" >&2; }
 have() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 build_packages() {
-	echo build-essential git pkg-config mandoc jq curl ca-certificates
+	echo build-essential pkg-config
 	echo libpq-dev libcurl4-openssl-dev libyajl-dev libcsv-dev libpg-query-dev
-	echo libssl-dev zlib1g-dev libzstd-dev libsnappy-dev libgmp-dev
+	echo libssl-dev zlib1g-dev libzstd-dev libgmp-dev
+}
+
+demo_packages() {
+	build_packages
+	echo git jq
 	# any server will do that is there, whatever package it came from
 	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
 		echo postgresql
 }
 
 test_packages() {
-	echo bats libcmocka-dev valgrind clang clang-format procps python3
+	demo_packages
+	echo bats libcmocka-dev valgrind clang mandoc curl ca-certificates procps python3
 	echo ceph-mon ceph-osd ceph-common radosgw
 	[ "$codename" = noble ] || echo awscli # Ubuntu 24.04 has no package of it
 	# the sanitizer and fuzzer runtimes of the clang that this release calls clang
@@ -62,10 +69,11 @@ install_packages() {
 
 codename=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}") || codename=
 case "${1:-demo}" in
-demo) wanted=$(build_packages) ;;
-test) wanted=$(build_packages; test_packages) ;;
-list) (build_packages; test_packages) | tr ' ' '\n'; exit ;;
-*) echo "usage: deps.sh [demo|test|list]" >&2; exit 2 ;;
+build) wanted=$(build_packages) ;;
+demo) wanted=$(demo_packages) ;;
+test) wanted=$(test_packages) ;;
+list) test_packages | tr ' ' '\n'; exit ;;
+*) echo "usage: deps.sh [build|demo|test|list]" >&2; exit 2 ;;
 esac
 
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
