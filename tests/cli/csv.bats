@@ -1,0 +1,69 @@
+# jsonl2csv and csv2jsonl, and the way there and back.
+load ../lib/helpers
+
+@test "NULL and the empty text differ in CSV, there and back" {
+	run bash -o pipefail -c "printf '{\"a\":null,\"b\":\"\"}\n{\"a\":\"x\",\"b\":\"y,\\\\\"z\"}\n' | jsonl2csv"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'a,b\n,""\nx,"y,""z"' ]
+	run bash -o pipefail -c "printf 'a,b\n,\"\"\nx,\"y,\"\"z\"\n' | csv2jsonl"
+	[ "$output" = $'{"a":null,"b":""}\n{"a":"x","b":"y,\\"z"}' ]
+}
+
+@test "a database's table goes through CSV and is the same" {
+	totesys_db shop 500
+	pg-extract -d "$db" | jsonl2csv --table address >"$BATS_TEST_TMPDIR/address.csv"
+	q "CREATE TABLE copy (LIKE address)"
+	psql -qX -d "$db" -c "\copy copy FROM $BATS_TEST_TMPDIR/address.csv CSV HEADER"
+	[ "$(q "SELECT count(*) FROM copy")" -gt 0 ]
+	[ "$(q "SELECT count(*) FROM ((TABLE address EXCEPT ALL TABLE copy) UNION ALL (TABLE copy EXCEPT ALL TABLE address)) d")" = 0 ]
+}
+
+@test "every type of PostgreSQL's goes through CSV and is the same" {
+	fresh_db types
+	q "CREATE TABLE t (i int8, n numeric, f float8, b bool, d date, ts timestamptz, a int[], ta text[], j jsonb, x bytea, iv interval)"
+	q "INSERT INTO t VALUES (-9223372036854775808, 'NaN', 'Infinity', true, '0044-03-15 BC', 'infinity',
+		'{{1,NULL},{3,4}}', ARRAY['a,b', 'c\"d', 'NULL', NULL, ''], '{\"a\": [\"x\", null]}', '\x00ff0a', '-1 mon 02:03:04.5'),
+		(1, 1e-30, 1e300, false, '2024-02-29', '2024-02-29 12:00+02', '{}', '{}', '\"text\"', '', '1 day'),
+		(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
+	pg-extract -d "$db" t | jsonl2csv >"$BATS_TEST_TMPDIR/t.csv"
+	q "CREATE TABLE copy (LIKE t)"
+	psql -qX -d "$db" -c "\copy copy FROM $BATS_TEST_TMPDIR/t.csv CSV HEADER"
+	[ "$(q "SELECT count(*) FROM (SELECT t::text FROM t EXCEPT ALL SELECT copy::text FROM copy) d")" = 0 ]
+}
+
+@test "what CSV cannot be is one clear line" {
+	run bash -c "printf 'a,b\n1\n' | csv2jsonl"
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"standard input: row 2 has 1 fields where there are 2 columns"* ]]
+	run bash -c "printf 'a\n\"x' | csv2jsonl"
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"row 2 is cut off inside quotes"* ]]
+	run bash -c "printf 'a\n\xff\n' | csv2jsonl"
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"row 2: column 1 is not UTF-8"* ]]
+	run bash -c "printf 'a\nx\n' | csv2jsonl --types 'a int4' --table t"
+	[ "$status" -eq 65 ]
+	[[ "$output" == *'row 2: column "a": invalid input syntax for type integer: "x"'* ]]
+	[[ "$output" != *'@end'* ]]
+}
+
+@test "blanks, CR LF and a byte order mark are read as RFC 4180 has them" {
+	run bash -o pipefail -c "printf '\xef\xbb\xbfa,b\r\n x ,y\r\n' | csv2jsonl"
+	[ "$output" = '{"a":" x ","b":"y"}' ]
+}
+
+@test "a stream of several tables needs one to be named" {
+	stream='{"@table":"a","columns":[{"name":"x","type":"int4"}]}\n{"@table":"b","columns":[{"name":"y","type":"int4"}]}\n{"y":1}\n{"@end":{"rows":{"a":0,"b":1}}}\n'
+	run bash -c "printf '$stream' | jsonl2csv"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"--table"* ]]
+	run bash -c "printf '$stream' | jsonl2csv --table b"
+	[ "$output" = $'y\n1' ]
+	run bash -c "printf '$stream' | jsonl2csv --table a"
+	[ "$output" = "x" ]
+}
+
+@test "a frame that is cut short is exit 76" {
+	run bash -c "printf '{\"@table\":\"a\",\"columns\":[{\"name\":\"x\",\"type\":\"int4\"}]}\n{\"x\":1}\n' | jsonl2csv"
+	[ "$status" -eq 76 ]
+}
