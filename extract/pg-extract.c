@@ -145,13 +145,14 @@ static int copy_ended(struct extract *x, const struct wire_table *t, int got, st
 	int rc = OK;
 
 	snprintf(what, sizeof(what), "read table \"%.128s\"", t->name);
-	if (got == -2 && PQstatus(x->conn) != CONNECTION_OK &&
+	if (got == -2 &&
 	    (strstr(PQerrorMessage(x->conn), "message type \"d\"") || strstr(PQerrorMessage(x->conn), "memory")))
 		rc = too_long(t, e); /* libpq could not allocate the row */
 	else if (got == -2 || PQresultStatus(res) != PGRES_COMMAND_OK)
 		rc = pgio_failed(x->conn, res, e, what);
 	PQclear(res);
-	while ((res = PQgetResult(x->conn)))
+	/* after a failure the COPY may go on for ever: libpq has given up on a row, the server has not */
+	while (rc == OK && (res = PQgetResult(x->conn)))
 		PQclear(res);
 	return rc;
 }

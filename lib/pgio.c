@@ -10,7 +10,7 @@ static const char session_sql[] =
 	"SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
 	"SET lc_monetary = 'C'; SET xmloption = 'content'; SET search_path = 'pg_catalog'; "
 	"SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
-	"SET standard_conforming_strings = on";
+	"SET standard_conforming_strings = on; SET array_nulls = on";
 
 static void on_notice(void *arg, const PGresult *res)
 {
