@@ -1,0 +1,180 @@
+# star-transform: star files, streams, rejects.
+load ../lib/helpers
+
+star() { cat >"$BATS_TEST_TMPDIR/star.sql"; }
+transform() { bash -c "printf '%b' '$1' | star-transform $2 $BATS_TEST_TMPDIR/star.sql 2>&1"; }
+rows() { grep -v '^{"@'; }
+
+staff='{"@table":"staff","columns":[{"name":"id","type":"int4"},{"name":"name","type":"text"},{"name":"dep","type":"int4"}],"key":["id"]}\n'
+dep='{"@table":"dep","columns":[{"name":"dep","type":"int4"},{"name":"title","type":"text"}],"key":["dep"]}\n'
+end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
+
+@test "a mistake in a star file is exit 2 with place, caret and hint" {
+	star <<-END
+	CREATE TABLE t (a int PRIMARY KEY);
+	INSERT INTO t
+	SELECT median(x) FROM y;
+	END
+	run transform '' --check
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"star.sql:3:8: function median() is not supported"* ]]
+	[[ "$output" == *"SELECT median(x) FROM y;"$'\n'"         ^"* ]]
+	[[ "$output" == *"hint: "* ]]
+}
+
+@test "what a star cannot do is refused before any row, each by name" {
+	while IFS='|' read -r sql what; do
+		star <<<"CREATE TABLE t (a int PRIMARY KEY); $sql;"
+		run transform '' --check
+		[ "$status" -eq 2 ] || { echo "$sql: $output"; false; }
+		[[ "$output" == *"$what"* ]] || { echo "$sql: $output"; false; }
+	done <<-END
+	INSERT INTO t SELECT a FROM x GROUP BY a|GROUP BY
+	INSERT INTO t SELECT a FROM x ORDER BY a|ORDER BY
+	INSERT INTO t SELECT count(*) FROM x|aggregates
+	INSERT INTO t SELECT now()|another result at every run
+	INSERT INTO t SELECT a FROM x, y|comma in FROM
+	INSERT INTO t SELECT a FROM x RIGHT JOIN y USING (a)|kind of join
+	INSERT INTO t SELECT a, b FROM x|2 columns where 1
+	INSERT INTO u SELECT a FROM x|does not exist
+	CREATE TABLE u (b int REFERENCES v)|does not exist
+	CREATE TABLE u (b int CHECK (b > 0))|no such constraint
+	INSERT INTO t SELECT 1.5::money|cast to money
+	DELETE FROM t|no such statement
+	INSERT INTO t SELEC 1|syntax error
+	END
+}
+
+@test "--ddl gives PostgreSQL the tables, --tables names what to extract" {
+	fresh_db ddl
+	run -0 star-transform --ddl "$STARPIPE_TOP/transform/totesys.sql"
+	psql -qX -v ON_ERROR_STOP=1 -d "$db" <<<"$output"
+	[ "$(q "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 11 ]
+	run -0 star-transform --tables "$STARPIPE_TOP/transform/totesys.sql"
+	[ "${#lines[@]}" -eq 11 ]
+	[[ "$output" == *$'department\tdepartment_id,department_name,location'* ]]
+}
+
+@test "a join completes whichever side comes first" {
+	star <<-END
+	CREATE TABLE d (id int PRIMARY KEY, name text, title text);
+	INSERT INTO d SELECT id, name, title FROM staff JOIN dep USING (dep);
+	END
+	a='{"@table":"staff"}\n{"id":1,"name":"A","dep":7}\n'
+	b='{"@table":"dep"}\n{"dep":7,"title":"Sales"}\n'
+	for order in "$staff$dep$a$b" "$staff$dep$b$a" "$staff$a$dep$b" "$dep$b$staff$a"; do
+		run transform "$order$(end 1 1)" ""
+		[ "$status" -eq 0 ] || { echo "$output"; false; }
+		[ "$(rows <<<"$output")" = '{"id":1,"name":"A","title":"Sales"}' ]
+	done
+}
+
+@test "a row that finds no match is a reject: exit 65 and no @end" {
+	star <<-END
+	CREATE TABLE d (id int PRIMARY KEY, title text);
+	INSERT INTO d SELECT id, title FROM staff JOIN dep USING (dep);
+	END
+	in="$staff$dep"'{"@table":"staff"}\n{"id":1,"name":"A","dep":7}\n{"id":2,"name":"B","dep":8}\n{"@table":"dep"}\n{"dep":8,"title":"X"}\n'"$(end 2 1)"
+	run transform "$in" ""
+	[ "$status" -eq 65 ]
+	[[ "$output" == *'{"id":1,"name":"A","dep":7}'*'no match in table "dep"'* ]]
+	[[ "$output" != *'@end'* ]]
+	run transform "$in" "--rejects $BATS_TEST_TMPDIR/rejects"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'{"id":2,"title":"X"}'* ]]
+	[[ "$output" == *'{"@end":{"rows":{"d":1}}}'* ]]
+	[ "$(jq -r '.target + .table + (.row.id | tostring)' "$BATS_TEST_TMPDIR/rejects")" = dstaff1 ]
+}
+
+@test "a LEFT JOIN keeps what finds no match, with NULLs" {
+	star <<-END
+	CREATE TABLE d (id int PRIMARY KEY, title text);
+	INSERT INTO d SELECT id, coalesce(title, 'none') FROM staff s LEFT JOIN dep d ON d.dep = s.dep;
+	END
+	run transform "$staff$dep"'{"@table":"staff"}\n{"id":1,"name":"A","dep":7}\n{"id":2,"name":"B","dep":null}\n'"$(end 2 0)" ""
+	[ "$status" -eq 0 ]
+	[ "$(rows <<<"$output" | sort)" = $'{"id":1,"title":"none"}\n{"id":2,"title":"none"}' ]
+}
+
+@test "NULL where NOT NULL is said, a value that does not fit, a wrong type: rejects with their reason" {
+	star <<-END
+	CREATE TABLE d (id smallint PRIMARY KEY, name varchar(3) NOT NULL);
+	INSERT INTO d SELECT id, name FROM staff;
+	END
+	while IFS='|' read -r row why; do
+		run transform "$staff$row"'\n{"@end":{"rows":{"staff":1}}}\n' ""
+		[ "$status" -eq 65 ] || { echo "$output"; false; }
+		[[ "$output" == *"$why"* ]] || { echo "$output"; false; }
+	done <<-END
+	{"id":1,"name":null,"dep":1}|column "name" of "d" must not be NULL
+	{"id":1,"name":"long","dep":1}|value too long for type character varying(3)
+	{"id":70000,"name":"x","dep":1}|smallint out of range
+	{"id":"x","name":"x","dep":1}|invalid input for type integer: "x"
+	{"id":1.5,"name":"x","dep":1}|invalid input for type integer
+	{"id":1,"name":"x","dep":1,"more":2}|column "more" was not announced
+	{"id":1,"name":"x"|ends too early
+	END
+}
+
+@test "a stream that is cut is exit 76, and its output has no @end" {
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id FROM staff;"
+	run transform "$staff"'{"id":1,"name":"A","dep":7}\n' ""
+	[ "$status" -eq 76 ]
+	[[ "$output" != *'{"@end"'* ]]
+	run transform '' ""
+	[ "$status" -eq 76 ]
+	run transform "$staff"'{"id":1,"name":"A","dep":7}\n{"@end":{"rows":{"staff":2}}}\n' ""
+	[ "$status" -eq 76 ]
+}
+
+@test "a table that the star needs and the stream lacks is an error that names it" {
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id FROM staff JOIN dep USING (dep);"
+	run transform "$staff"'{"id":1,"name":"A","dep":7}\n{"@end":{"rows":{"staff":1}}}\n' ""
+	[ "$status" -eq 65 ]
+	[[ "$output" == *'needs table "dep"'* ]]
+	[[ "$output" == *'--tables'* ]]
+}
+
+@test "a fact says by its source's key which row it is a version of" {
+	star <<<"CREATE TABLE f (n serial PRIMARY KEY, id int, name text); INSERT INTO f (id, name) SELECT id, name FROM staff;"
+	run transform "$staff"'{"id":1,"name":"A","dep":7}\n{"@state":{"a":1}}\n{"@end":{"rows":{"staff":1}}}\n' ""
+	[ "$status" -eq 0 ]
+	[ "$(head -1 <<<"$output" | jq -c '[.key, .load, .columns[0].generated]')" = '[["id"],"history","serial"]' ]
+	[[ "$output" == *'{"@state":{"a":1}}'* ]]
+	star <<<"CREATE TABLE f (n serial PRIMARY KEY, name text); INSERT INTO f (name) SELECT name FROM staff;"
+	run transform "$staff"'{"@end":{"rows":{"staff":0}}}\n' ""
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"primary key"* ]]
+}
+
+@test "tables without rows are announced and counted" {
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id FROM staff;"
+	run transform "$staff"'{"@end":{"rows":{"staff":0}}}\n' ""
+	[ "$status" -eq 0 ]
+	[ "${lines[1]}" = '{"@end":{"rows":{"d":0}}}' ]
+}
+
+@test "bare rows are transformed where their table is named" {
+	star <<<"CREATE TABLE d (id int PRIMARY KEY, name text); INSERT INTO d SELECT id::int, upper(name) FROM staff;"
+	run transform '{"id":1,"name":"ann"}\n' "--table staff"
+	[ "$status" -eq 0 ]
+	[ "$(rows <<<"$output")" = '{"id":1,"name":"ANN"}' ]
+	run transform '{"id":1,"name":"ann"}\n' ""
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"--table"* ]]
+}
+
+@test "a joined table of changes is refused, for rows would be lost" {
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id FROM staff JOIN dep USING (dep);"
+	run transform "${staff/\"key\"/\"mode\":\"changes\",\"key\"}$dep$(end 0 0)" ""
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"comes as changes"* ]]
+}
+
+@test "neither TZ nor locale changes a value" {
+	star <<<"CREATE TABLE d (id int PRIMARY KEY, t text); INSERT INTO d SELECT dep, to_char(name::timestamp, 'FMDay FMMonth HH24') || upper('ä') FROM staff;"
+	for env in "TZ=Asia/Kolkata LC_ALL=de_DE.UTF-8" "TZ=America/New_York LANG=C" "TZ=UTC"; do
+		run env $env bash -c "printf '%b' '$staff{\"id\":1,\"name\":\"2024-03-31 02:30\",\"dep\":1}\n{\"@end\":{\"rows\":{\"staff\":1}}}\n' | star-transform $BATS_TEST_TMPDIR/star.sql"
+		[ "$(grep '^{"id' <<<"$output")" = '{"id":1,"t":"Sunday March 02Ä"}' ]
+	done
+}
