@@ -305,9 +305,10 @@ static int on_control(struct wire_reader *r, enum wire_event *event, struct err 
 	struct json *doc = NULL;
 	const char *what = NULL;
 	const struct json *value;
-	int rc = json_parse(r->line, &doc, e);
+	struct field all;
+	int rc = scan_value(r->line, &all, e); /* yajl overlooks half a token behind the object */
 
-	if (rc != OK)
+	if (rc != OK || (rc = json_parse(r->line, &doc, e)) != OK)
 		return rc;
 	value = json_member(doc, 0, &what);
 	if (!what) {
