@@ -189,7 +189,7 @@ int opt_parse(const struct tool *t, int argc, char **argv, int *operand, struct 
 	if (log_as && !log_format(log_as))
 		return opt_misuse(e, "--log: \"%s\" is none of text, json, logfmt", log_as);
 	log_verbose(want_verbose);
-	progress_start(want_progress);
+	progress_start(t->name, want_progress);
 	*operand = optind;
 	return OK;
 }

@@ -7,11 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
-
 enum { ROWS_BETWEEN_LOOKS = 8192, BYTES_BETWEEN_LOOKS = 4 << 20 };
 
 static struct {
+	const char *tool;
 	bool on, terminal, shown;
 	uint64_t rows, bytes, expected;
 	uint64_t look_at_rows, look_at_bytes;
@@ -33,11 +32,12 @@ static void on_usr1(int sig)
 	asked = 1;
 }
 
-void progress_start(bool always)
+void progress_start(const char *tool, bool always)
 {
 	struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_RESTART };
 
 	sigaction(SIGUSR1, &sa, NULL);
+	p.tool = tool;
 	p.terminal = isatty(STDERR_FILENO);
 	p.on = always || p.terminal;
 	p.started = p.last = now_s();
@@ -59,7 +59,7 @@ static void print_line(double now)
 		snprintf(left, sizeof(left), ", about %.0f s left",
 			 elapsed * (double)(p.expected - p.rows) / (double)p.rows);
 	n = snprintf(line, sizeof(line), "%s%s: %llu rows, %.1f MB, %.1f MB/s, %.0f s%s%s",
-		     p.terminal ? "\r" : "", log_tool(), (unsigned long long)p.rows,
+		     p.terminal ? "\r" : "", p.tool, (unsigned long long)p.rows,
 		     (double)p.bytes / 1e6, elapsed > 0 ? (double)p.bytes / 1e6 / elapsed : 0.0,
 		     elapsed, left, p.terminal ? "\033[K" : "\n");
 	ignored = write(STDERR_FILENO, line, (size_t)n);

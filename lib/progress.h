@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void progress_start(bool always);
+/* Borrows the tool's name. */
+void progress_start(const char *tool, bool always);
 
 /* Count what went by; cheap enough to call once a row. */
 void progress_add(uint64_t rows, uint64_t bytes);
