@@ -42,6 +42,7 @@ s3_request() {
 	local method=$1 path=$2
 	shift 2
 	curl -sS --fail-with-body -X "$method" --aws-sigv4 "aws:amz:$AWS_REGION:s3" \
+		-H x-amz-content-sha256:UNSIGNED-PAYLOAD \
 		--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" "$@" "$AWS_ENDPOINT_URL$path"
 }
 
