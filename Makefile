@@ -70,7 +70,7 @@ test-oracles: all
 	@$(RUN) tests/oracles/*.bats
 
 bench: all
-	@B=$(B) tests/bench.sh
+	@B=$(B) tests/bench.sh $(ORDERS)
 
 lint:
 	@tests/lib/lint.sh
@@ -98,7 +98,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(DATADIR)
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-clang
 
 .PHONY: all check check-unit check-cli check-e2e check-valgrind check-man test test-oracles bench lint \
 	deps deps-test demo install uninstall clean

@@ -1,0 +1,66 @@
+#!/bin/bash
+# bench.sh [ORDERS] - how fast and how big the tools are, on a generated shop of 1,000,000 sales orders
+#
+# Each line: seconds, MB/s of JSON where it is known, and the peak memory of every tool in MiB. What
+# the server alone needs to hand out the same rows stands before them, for comparison. Each tool runs
+# alone first, so that none waits for another, then all in the pipe.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$(cd "$top" && realpath -m "${B:-build}"):$PATH
+orders=${1:-1000000}
+star=$top/transform/totesys.sql
+dir=$(mktemp -d "${TMPDIR:-/tmp}/starpipe-bench.XXXXXX")
+chmod 711 "$dir"
+trap '"$top/tests/lib/pg.sh" down "$dir/pg"; rm -rf "$dir"' EXIT
+
+# a tool, whose peak memory is noted
+tool() { command time -f %M -o "$dir/kib.$1" "$@"; }
+
+# measure LABEL BYTES COMMAND...
+measure() {
+	local label=$1 bytes=$2 start end peak='' f
+	shift 2
+	start=$EPOCHREALTIME
+	"$@"
+	end=$EPOCHREALTIME
+	for f in "$dir"/kib.*; do
+		[ ! -e "$f" ] || peak+="  ${f##*/kib.} $(($(tail -1 "$f") / 1024))"
+	done
+	rm -f "$dir"/kib.*
+	awk -v label="$label" -v s="$start" -v e="$end" -v bytes="$bytes" -v peak="$peak" 'BEGIN {
+		rate = bytes ? sprintf("%.0f MB/s", bytes / 1e6 / (e - s)) : ""
+		printf "%-34s %7.1f s  %10s%s\n", label, e - s, rate, peak }'
+}
+
+generate() { psql -qX -d totesys -v orders="$orders" -f "$top/tests/totesys/generate.sql"; }
+copy() {
+	psql -qXAt -d totesys -c "SELECT format('COPY %I TO STDOUT;', relname) FROM pg_class WHERE relkind = 'r'
+		AND relnamespace = 'public'::regnamespace AND relname !~ '^_'" | psql -qX -d totesys >/dev/null
+}
+extract() { tool pg-extract -d dbname=totesys >/dev/null; }
+transform() { tool star-transform "$star" <"$dir/rows" >/dev/null; }
+put() { tool s3-put "$@" "file://$dir/lake/" <"$dir/rows" >/dev/null; rm -rf "$dir/lake"; }
+load() { tool pg-load -d "dbname=$1" <"$dir/star" >/dev/null; }
+pipe() {
+	tool pg-extract -d dbname=totesys | tool star-transform "$star" | tool pg-load -d dbname=warehouse >/dev/null
+}
+
+"$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/env"
+. "$dir/env"
+psql -qX -c 'CREATE DATABASE totesys' -c 'CREATE DATABASE warehouse' -c 'CREATE DATABASE loaded'
+psql -qX -d totesys -f "$top/tests/totesys/source.sql"
+measure "generate $orders sales orders" 0 generate
+pg-extract -d dbname=totesys >"$dir/rows"
+star-transform "$star" <"$dir/rows" >"$dir/star"
+in=$(stat -c %s "$dir/rows") out=$(stat -c %s "$dir/star")
+
+measure "COPY of all tables by psql" 0 copy
+measure "pg-extract" "$in" extract
+measure "star-transform" "$in" transform
+measure "s3-put file://" "$in" put
+measure "s3-put --compress zstd file://" "$in" put --compress zstd
+measure "pg-load, empty warehouse" "$out" load loaded
+measure "pg-load, nothing has changed" "$out" load loaded
+measure "the pipe, empty warehouse" "$in" pipe
+measure "the pipe, nothing has changed" "$in" pipe
