@@ -21,10 +21,12 @@ static struct opt_list excluded;
 static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
-	{ 'd', "dbname", "conninfo", OPT_STRING, &dbname, "connection string or URI (else the PG* variables)" },
+	{ 'd', "dbname", "conninfo", OPT_STRING, &dbname,
+	  "connection string or URI (else the PG* variables)" },
 	{ 0, "schema", "name", OPT_STRING, &schema, "schema of the tables (default public)" },
 	{ 0, "exclude", "table", OPT_LIST, &excluded, "leave this table out; may be repeated" },
-	{ 'q', "query", "sql", OPT_STRING, &query, "read the rows of this query instead of tables" },
+	{ 'q', "query", "sql", OPT_STRING, &query,
+	  "read the rows of this query instead of tables" },
 	{ 0, "table", "name", OPT_STRING, &query_table, "the table that the query's rows are of" },
 	{ 0, "rows", NULL, OPT_FLAG, &bare, "bare rows without a frame, of one table" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
@@ -47,16 +49,22 @@ struct extract {
 
 /* --- the snapshot --- */
 
-/* One snapshot for all tables; with row security an error instead of rows that are quietly missing. */
+/* One snapshot for all tables; with row security an error instead of rows that are quietly missing.
+ */
 static int begin(struct extract *x, struct err *e)
 {
 	PGresult *res;
-	int rc = pgio_exec(x->conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off",
-			   NULL, e);
+	int rc = pgio_exec(
+		x->conn,
+		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off",
+		NULL, e);
 
 	if (rc == OK)
-		rc = pgio_exec(x->conn, "SELECT pg_current_snapshot(), (SELECT system_identifier FROM pg_control_system()), "
-			       "current_database()", &res, e);
+		rc = pgio_exec(x->conn,
+			       "SELECT pg_current_snapshot(), (SELECT system_identifier FROM "
+			       "pg_control_system()), "
+			       "current_database()",
+			       &res, e);
 	if (rc != OK)
 		return rc;
 	buf_addz(&x->state, "{\"source\":\"postgresql\",\"system\":");
@@ -89,8 +97,8 @@ static void bound_memory(void)
 
 static int too_long(const struct wire_table *t, struct err *e)
 {
-	err_set(e, BAD_DATA, "row %llu of table \"%s\" is longer than %llu bytes", (unsigned long long)t->rows + 1,
-		t->name, (unsigned long long)max_row);
+	err_set(e, BAD_DATA, "row %llu of table \"%s\" is longer than %llu bytes",
+		(unsigned long long)t->rows + 1, t->name, (unsigned long long)max_row);
 	return err_hint(e, BAD_DATA, "Raise --max-row, or leave the column out with --query.");
 }
 
@@ -101,7 +109,8 @@ static int add_row(struct buf *b, const struct wire_table *t, struct str line, s
 	int rc = OK;
 
 	for (size_t c = 0; c < t->column_count && rc == OK; c++) {
-		const char *tab = c + 1 < t->column_count ? memchr(p, '\t', (size_t)(end - p)) : end;
+		const char *tab =
+			c + 1 < t->column_count ? memchr(p, '\t', (size_t)(end - p)) : end;
 
 		if (!tab)
 			return err_set(e, FAILED, "the server sent too few columns");
@@ -145,13 +154,14 @@ static int copy_ended(struct extract *x, const struct wire_table *t, int got, st
 	int rc = OK;
 
 	snprintf(what, sizeof(what), "read table \"%.128s\"", t->name);
-	if (got == -2 &&
-	    (strstr(PQerrorMessage(x->conn), "message type \"d\"") || strstr(PQerrorMessage(x->conn), "memory")))
+	if (got == -2 && (strstr(PQerrorMessage(x->conn), "message type \"d\"") ||
+			  strstr(PQerrorMessage(x->conn), "memory")))
 		rc = too_long(t, e); /* libpq could not allocate the row */
 	else if (got == -2 || PQresultStatus(res) != PGRES_COMMAND_OK)
 		rc = pgio_failed(x->conn, res, e, what);
 	PQclear(res);
-	/* after a failure the COPY may go on for ever: libpq has given up on a row, the server has not */
+	/* after a failure the COPY may go on for ever: libpq has given up on a row, the server has
+	 * not */
 	while (rc == OK && (res = PQgetResult(x->conn)))
 		PQclear(res);
 	return rc;
@@ -219,19 +229,33 @@ static int extract_all(struct extract *x, struct err *e)
 	return rc;
 }
 
+/* A query's names are looked up in --schema, as a person would expect who wrote it in psql. */
+static int read_query(struct extract *x, struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc;
+
+	buf_addz(&sql, "SET LOCAL search_path = ");
+	pg_add_ident(&sql, str_of(schema));
+	rc = pgio_exec(x->conn, sql.data, NULL, e);
+	buf_release(&sql);
+	return rc == OK ? catalog_of_query(x->conn, query, query_table, &x->catalog, e) : rc;
+}
+
 static int read_catalog(struct extract *x, char **tables, size_t count, struct err *e)
 {
 	int rc;
 
 	if (query)
-		return catalog_of_query(x->conn, query, query_table, &x->catalog, e);
-	rc = catalog_read(x->conn, schema, (const char *const *)tables, count, excluded.items, excluded.count,
-			  &x->catalog, e);
+		return read_query(x, e);
+	rc = catalog_read(x->conn, schema, (const char *const *)tables, count, excluded.items,
+			  excluded.count, &x->catalog, e);
 	if (rc != OK)
 		return rc;
 	if (bare && x->catalog.count != 1) {
 		err_set(e, USAGE, "--rows takes one table, there are %zu", x->catalog.count);
-		return err_hint(e, USAGE, "Name one, or leave --rows out: the frame tells tables apart.");
+		return err_hint(e, USAGE,
+				"Name one, or leave --rows out: the frame tells tables apart.");
 	}
 	if (x->catalog.count == 0) {
 		err_set(e, FAILED, "schema \"%s\" has no tables that this role can see", schema);
@@ -266,8 +290,8 @@ static void say_done(const struct extract *x, double seconds)
 
 	for (size_t i = 0; i < x->catalog.count; i++)
 		rows += x->catalog.tables[i]->rows;
-	log_info("read %llu rows (%llu bytes) in %.1f s", (unsigned long long)rows, (unsigned long long)x->out.bytes,
-		 seconds);
+	log_info("read %llu rows (%llu bytes) in %.1f s", (unsigned long long)rows,
+		 (unsigned long long)x->out.bytes, seconds);
 }
 
 static double now_s(void)

@@ -33,7 +33,8 @@ char *awsconf_value(const char *text, const char *section, const char *key)
 			struct str name = trimmed(line.data + 1, line.len - 2);
 
 			inside = str_eqz(name, section);
-		} else if (inside && eq && line.data == text && /* an indented line belongs to a nested key */
+		} else if (inside && eq &&
+			   line.data == text && /* an indented line belongs to a nested key */
 			   str_eqz(trimmed(line.data, (size_t)(eq - line.data)), key)) {
 			struct str v = trimmed(eq + 1, (size_t)(line.data + line.len - eq - 1));
 
@@ -111,7 +112,8 @@ int awsconf_read(struct awsconf *c, struct err *e)
 		c->endpoint[strlen(c->endpoint) - 1] = '\0';
 	if (!c->access_key || !c->secret_key) {
 		err_set(e, NOT_PERMITTED, "no AWS credentials for profile \"%s\"", profile);
-		rc = err_hint(e, NOT_PERMITTED, "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them "
+		rc = err_hint(e, NOT_PERMITTED,
+			      "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them "
 			      "into ~/.aws/credentials.");
 	}
 	buf_release(&credentials);

@@ -13,18 +13,21 @@
 	"   UNION ALL" \
 	"   SELECT t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.mod END" \
 	"     FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')," \
-	" leaf AS (SELECT t.*, b.mod, el.typname AS elname, el.typnamespace AS elspace, el.typtype AS eltype," \
+	" leaf AS (SELECT t.*, b.mod, el.typname AS elname, el.typnamespace AS elspace, " \
+	"el.typtype AS eltype," \
 	"                 t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0" \
 	"                 AND t.typname NOT IN ('int2vector', 'oidvector') AS is_array" \
 	"            FROM base b JOIN pg_type t ON t.oid = b.oid" \
 	"            LEFT JOIN pg_type el ON el.oid = t.typelem WHERE t.typtype <> 'd')" \
-	" SELECT CASE WHEN coalesce(CASE WHEN is_array THEN elspace END, typnamespace) <> 'pg_catalog'::regnamespace" \
+	" SELECT CASE WHEN coalesce(CASE WHEN is_array THEN elspace END, typnamespace) <> " \
+	"'pg_catalog'::regnamespace" \
 	"               OR CASE WHEN is_array THEN eltype ELSE typtype END NOT IN ('b', 'r', 'm')" \
 	"             THEN 'text'" \
 	"             WHEN (CASE WHEN is_array THEN elname ELSE typname END) = 'interval'" \
 	"             THEN regexp_replace(format_type(oid, mod), '\\[\\]$', '')" \
 	"             ELSE (CASE WHEN is_array THEN elname ELSE typname END)" \
-	"                  || coalesce(substring(format_type(oid, mod) from '\\([-0-9,]*\\)'), '')" \
+	"                  || coalesce(substring(format_type(oid, mod) from '\\([-0-9,]*\\)'), " \
+	"'')" \
 	"        END || CASE WHEN is_array THEN '[]' ELSE '' END FROM leaf)"
 
 static const char tables_sql[] =
@@ -154,7 +157,8 @@ static void drop_outside(struct catalog *c, struct wire_table *t)
 }
 
 /* Depth first along the foreign keys; a cycle is cut where it was entered. */
-static void place(struct catalog *c, struct wire_table *t, char *state, struct wire_table **out, size_t *n)
+static void place(struct catalog *c, struct wire_table *t, char *state, struct wire_table **out,
+		  size_t *n)
 {
 	if (state[t->index])
 		return;
@@ -203,12 +207,17 @@ static int missing(PGconn *conn, const char *schema, const char *name, struct er
 	struct err ignored;
 
 	err_set(e, FAILED, "table \"%s\" is not in schema \"%s\"", name, schema);
-	if (pgio_query(conn, "SELECT string_agg(relname, ', ' ORDER BY relname) FROM (SELECT relname FROM pg_class"
+	if (pgio_query(conn,
+		       "SELECT string_agg(relname, ', ' ORDER BY relname) FROM (SELECT relname "
+		       "FROM pg_class"
 		       "  WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)"
 		       "    AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition"
-		       "  ORDER BY lower(relname) <> lower($2), relname LIMIT 12) t", 2, params, &res, &ignored) == OK) {
+		       "  ORDER BY lower(relname) <> lower($2), relname LIMIT 12) t",
+		       2, params, &res, &ignored) == OK) {
 		if (PQgetisnull(res, 0, 0))
-			err_hint(e, FAILED, "The schema has no tables, or there is none of that name: see --schema.");
+			err_hint(e, FAILED,
+				 "The schema has no tables, or there is none of that name: see "
+				 "--schema.");
 		else
 			err_hint(e, FAILED, "There are: %s.", PQgetvalue(res, 0, 0));
 		PQclear(res);
@@ -239,7 +248,8 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 
 		t->name = xstrdup(PQgetvalue(res, i, 1));
 		c->rows += strtod(PQgetvalue(res, i, 2), NULL);
-		if ((rc = read_columns(conn, oid, t, e)) == OK && (rc = read_key(conn, oid, t, e)) == OK)
+		if ((rc = read_columns(conn, oid, t, e)) == OK &&
+		    (rc = read_key(conn, oid, t, e)) == OK)
 			rc = read_foreign(conn, oid, t, e);
 		wire_table_finish(t);
 	}
@@ -268,8 +278,9 @@ static int type_of(PGconn *conn, Oid oid, int mod, char **name, struct err *e)
 
 	snprintf(oid_text, sizeof(oid_text), "%u", oid);
 	snprintf(mod_text, sizeof(mod_text), "%d", mod);
-	rc = pgio_query(conn, "SELECT " TYPE_NAME " FROM (SELECT $1::oid AS oid, $2::int4 AS mod) x", 2, params,
-			&res, e);
+	rc = pgio_query(conn,
+			"SELECT " TYPE_NAME " FROM (SELECT $1::oid AS oid, $2::int4 AS mod) x", 2,
+			params, &res, e);
 	if (rc != OK)
 		return rc;
 	*name = xstrdup(PQgetvalue(res, 0, 0));
@@ -277,7 +288,8 @@ static int type_of(PGconn *conn, Oid oid, int mod, char **name, struct err *e)
 	return OK;
 }
 
-int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c, struct err *e)
+int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c,
+		     struct err *e)
 {
 	struct wire_table *t = xcalloc(1, sizeof(*t));
 	PGresult *res = PQprepare(conn, "", sql, 0, NULL), *about = NULL;
@@ -293,7 +305,8 @@ int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct cat
 		goto done;
 	}
 	if (PQnfields(about) == 0) {
-		rc = err_set(e, USAGE, "the query gives no rows: it must be a SELECT, VALUES, TABLE or WITH");
+		rc = err_set(e, USAGE,
+			     "the query gives no rows: it must be a SELECT, VALUES, TABLE or WITH");
 		goto done;
 	}
 	t->columns = xcalloc((size_t)PQnfields(about), sizeof(*t->columns));
@@ -302,7 +315,8 @@ int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct cat
 
 		col->name = xstrdup(PQfname(about, i));
 		if (wire_column_index(t, str_of(col->name)) < t->column_count - 1)
-			rc = err_set(e, USAGE, "the query gives two columns named \"%s\"", col->name);
+			rc = err_set(e, USAGE, "the query gives two columns named \"%s\"",
+				     col->name);
 		else
 			rc = type_of(conn, PQftype(about, i), PQfmod(about, i), &col->type_name, e);
 	}

@@ -21,7 +21,8 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 		 const char *const *except, size_t except_count, struct catalog *c, struct err *e);
 
 /* One table with the columns of a query's result. */
-int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c, struct err *e);
+int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c,
+		     struct err *e);
 
 void catalog_release(struct catalog *c);
 

@@ -16,13 +16,23 @@ struct compressor {
 
 bool codec_parse(const char *name, enum codec *codec)
 {
-	*codec = strcmp(name, "gzip") == 0 ? CODEC_GZIP : strcmp(name, "zstd") == 0 ? CODEC_ZSTD : CODEC_NONE;
+	*codec = strcmp(name, "gzip") == 0 ? CODEC_GZIP :
+		 strcmp(name, "zstd") == 0 ? CODEC_ZSTD : CODEC_NONE;
 	return *codec != CODEC_NONE;
 }
 
 const char *codec_suffix(enum codec codec)
 {
-	return codec == CODEC_GZIP ? ".gz" : codec == CODEC_ZSTD ? ".zst" : "";
+	static const char *const suffixes[] = { "", ".gz", ".zst" };
+
+	return suffixes[codec];
+}
+
+const char *codec_name(enum codec codec)
+{
+	static const char *const names[] = { "identity", "gzip", "zstd" };
+
+	return names[codec];
 }
 
 struct compressor *compressor_new(enum codec codec)
@@ -36,7 +46,8 @@ struct compressor *compressor_new(enum codec codec)
 		c->zstd = ZSTD_createCCtx();
 		ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 1);
 	} else {
-		deflateInit2(&c->gz, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY);
+		deflateInit2(&c->gz, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8,
+			     Z_DEFAULT_STRATEGY);
 	}
 	return c;
 }
@@ -51,9 +62,11 @@ static int run_zstd(struct compressor *c, struct str in, bool last, struct buf *
 
 		buf_need(out, STEP);
 		to = (ZSTD_outBuffer){ out->data + out->len, STEP, 0 };
-		left = ZSTD_compressStream2(c->zstd, &to, &from, last ? ZSTD_e_end : ZSTD_e_continue);
+		left = ZSTD_compressStream2(c->zstd, &to, &from,
+					    last ? ZSTD_e_end : ZSTD_e_continue);
 		if (ZSTD_isError(left))
-			return err_set(e, FAILED, "could not compress: %s", ZSTD_getErrorName(left));
+			return err_set(e, FAILED, "could not compress: %s",
+				       ZSTD_getErrorName(left));
 		out->len += to.pos;
 	} while (last ? left != 0 : from.pos < from.size);
 	return OK;

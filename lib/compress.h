@@ -12,6 +12,7 @@ struct compressor;
 /* "gzip", "zstd"; false for anything else. */
 bool codec_parse(const char *name, enum codec *codec);
 const char *codec_suffix(enum codec codec); /* ".gz", ".zst", "" */
+const char *codec_name(enum codec codec);   /* "gzip", "zstd", "identity" */
 
 /* NULL for CODEC_NONE, which the calls below take for copying. */
 struct compressor *compressor_new(enum codec codec);

@@ -6,9 +6,9 @@
 #include "mem.h"
 
 enum {
-	SEND_CHUNK = 64 * 1024,       /* libpq copies what it is given: small pieces keep it small */
-	KEEP_CAP = 256 * 1024,        /* a larger buffer is given back once it is sent */
-	MAX_RUNS = 32 * 1024,         /* of one COPY, then the next is begun */
+	SEND_CHUNK = 64 * 1024, /* libpq copies what it is given: small pieces keep it small */
+	KEEP_CAP = 256 * 1024,	/* a larger buffer is given back once it is sent */
+	MAX_RUNS = 32 * 1024,	/* of one COPY, then the next is begun */
 };
 
 void copy_in_add_table(struct copy_in *c, struct copy_in_table *t)
@@ -70,8 +70,8 @@ static int failed(const struct copy_in *c, const PGresult *res, struct err *e)
 	err_set(e, rc, detail ? "%s (%s)" : "%s", primary, detail);
 	if (column < t->table->column_count)
 		err_wrap(e, rc, "column \"%s\"", t->table->columns[column].name);
-	return err_wrap(e, rc, "%s: line %llu (table \"%s\")", c->input, (unsigned long long)line_no,
-			t->table->name);
+	return err_wrap(e, rc, "%s: line %llu (table \"%s\")", c->input,
+			(unsigned long long)line_no, t->table->name);
 }
 
 /* --- one COPY --- */
@@ -88,7 +88,8 @@ static int drain(struct copy_in *c, struct err *e)
 		if (rc == OK && status != PGRES_COMMAND_OK)
 			rc = failed(c, res, e);
 		PQclear(res);
-		if (status == PGRES_COPY_IN) /* only after a lost connection: there is no end to read */
+		if (status ==
+		    PGRES_COPY_IN) /* only after a lost connection: there is no end to read */
 			break;
 	}
 	return rc;
@@ -120,7 +121,8 @@ static int send_rows(struct copy_in *c, struct err *e)
 	for (size_t at = 0; at < b->len; at += SEND_CHUNK) {
 		size_t n = b->len - at < SEND_CHUNK ? b->len - at : SEND_CHUNK;
 
-		if (PQconsumeInput(c->conn) != 1 || PQputCopyData(c->conn, b->data + at, (int)n) != 1) {
+		if (PQconsumeInput(c->conn) != 1 ||
+		    PQputCopyData(c->conn, b->data + at, (int)n) != 1) {
 			int rc = end_copy(c, e);
 
 			return rc != OK ? rc : pgio_failed(c->conn, NULL, e, "load rows");

@@ -18,7 +18,7 @@ enum { COPY_IN_BUDGET = 16 << 20 };
 
 /* A table: zero it, set sql and table. What else is in it is copy_in's. */
 struct copy_in_table {
-	char *sql;               /* COPY into a stage whose columns are c0, c1, ... (merge.h); owned */
+	char *sql; /* COPY into a stage whose columns are c0, c1, ... (merge.h); owned */
 	const struct wire_table *table; /* for messages; borrowed */
 	struct buf rows;         /* not sent yet; the caller appends whole lines */
 	size_t counted;          /* bytes of rows that are in copy_in.waiting */

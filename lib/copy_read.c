@@ -56,7 +56,8 @@ static void add_string(struct buf *b, struct str s)
 void copy_plain(struct buf *b, struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		buf_addch(b, s.data[i] == '\\' && i + 1 < s.len ? unescape(s.data[++i]) : s.data[i]);
+		buf_addch(b,
+			  s.data[i] == '\\' && i + 1 < s.len ? unescape(s.data[++i]) : s.data[i]);
 }
 
 /* --- values of plain text --- */
@@ -145,13 +146,15 @@ static void add_value(struct buf *b, enum pg_base base, struct str s, bool in_ar
 
 /* --- arrays: array_out's text, {1,NULL,"a b"} --- */
 
-static void add_element(struct buf *b, const struct pg_type *t, struct str s, size_t *at, struct buf *text)
+static void add_element(struct buf *b, const struct pg_type *t, struct str s, size_t *at,
+			struct buf *text)
 {
 	bool quoted = s.data[*at] == '"';
 	size_t i = *at + quoted;
 
 	buf_reset(text);
-	while (i < s.len && (quoted ? s.data[i] != '"' : s.data[i] != t->delimiter && s.data[i] != '}')) {
+	while (i < s.len &&
+	       (quoted ? s.data[i] != '"' : s.data[i] != t->delimiter && s.data[i] != '}')) {
 		if (s.data[i] == '\\')
 			i++;
 		buf_addch(text, s.data[i++]);
@@ -191,8 +194,8 @@ static void add_array(struct buf *b, const struct pg_type *t, struct str s)
 int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct err *e)
 {
 	struct buf plain = { 0 };
-	bool text = !t->array && (t->base == PG_TEXT || t->base == PG_VARCHAR || t->base == PG_BPCHAR ||
-				  t->base == PG_OTHER);
+	bool text = !t->array && (t->base == PG_TEXT || t->base == PG_VARCHAR ||
+				  t->base == PG_BPCHAR || t->base == PG_OTHER);
 	size_t bad;
 
 	if (field.len == 2 && field.data[0] == '\\' && field.data[1] == 'N') {

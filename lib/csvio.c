@@ -52,8 +52,8 @@ static void on_row_end(int c, void *arg)
 		r->cells[i].text.data = r->text.data ? r->text.data + at : "";
 		at += r->cells[i].text.len;
 		if (str_bad_utf8(r->cells[i].text) < r->cells[i].text.len) {
-			r->rc = err_set(r->e, BAD_DATA, "%s: row %llu: column %zu is not UTF-8", r->name,
-					(unsigned long long)r->row, i + 1);
+			r->rc = err_set(r->e, BAD_DATA, "%s: row %llu: column %zu is not UTF-8",
+					r->name, (unsigned long long)r->row, i + 1);
 			return;
 		}
 	}
@@ -97,23 +97,26 @@ static int read_all(struct reading *r, struct csv_parser *p, int fd)
 			n -= 3;
 		}
 		first = false;
-		if (csv_parse(p, start, (size_t)n, on_field, on_row_end, r) != (size_t)n || r->rc != OK)
+		if (csv_parse(p, start, (size_t)n, on_field, on_row_end, r) != (size_t)n ||
+		    r->rc != OK)
 			return malformed(r, p);
 	}
 	if (n < 0)
 		return err_errno(r->e, "could not read %s", r->name);
 	if (csv_fini(p, on_field, on_row_end, r) != 0) {
 		if (r->rc == OK)
-			r->rc = err_set(r->e, BAD_DATA, "%s: row %llu is cut off inside quotes", r->name,
-					(unsigned long long)r->row + 1);
+			r->rc = err_set(r->e, BAD_DATA, "%s: row %llu is cut off inside quotes",
+					r->name, (unsigned long long)r->row + 1);
 	}
 	return r->rc;
 }
 
-int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row, void *arg,
-	       struct err *e)
+int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row,
+	       void *arg, struct err *e)
 {
-	struct reading r = { .max_row = max_row, .name = name, .on_row = on_row, .arg = arg, .e = e };
+	struct reading r = {
+		.max_row = max_row, .name = name, .on_row = on_row, .arg = arg, .e = e
+	};
 	struct csv_parser p;
 	int rc;
 
@@ -133,7 +136,8 @@ void csvio_add(struct buf *b, struct str text, char delimiter)
 	bool quote = text.len == 0 || str_eqz(text, "\\."); /* \. alone would end psql's input */
 
 	for (size_t i = 0; i < text.len && !quote; i++)
-		quote = text.data[i] == '"' || text.data[i] == delimiter || text.data[i] == '\n' || text.data[i] == '\r';
+		quote = text.data[i] == '"' || text.data[i] == delimiter || text.data[i] == '\n' ||
+			text.data[i] == '\r';
 	if (!quote) {
 		buf_addstr(b, text);
 		return;

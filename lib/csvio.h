@@ -20,11 +20,12 @@ struct csv_cell {
 };
 
 /* One row; what it returns other than OK ends the reading. */
-typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, uint64_t row, struct err *e);
+typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
+			 struct err *e);
 
 /* Read fd to its end. name is for messages; max_row bounds a row's bytes. */
-int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row, void *arg,
-	       struct err *e);
+int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row,
+	       void *arg, struct err *e);
 
 /* Append one field, quoted where it must be: the empty text too, so that it is not NULL. */
 void csvio_add(struct buf *b, struct str text, char delimiter);

@@ -258,7 +258,8 @@ static int take_timestamp(struct reader *r, int64_t *day, int64_t *usecs, int64_
 	*usecs = *zone = 0;
 	if ((rc = take_date(r, &y, &m, &d)) != OK)
 		return rc;
-	if (r->end - r->p > 1 && (*r->p == 'T' || *r->p == 't' || (*r->p == ' ' && r->p[1] >= '0' && r->p[1] <= '9'))) {
+	if (r->end - r->p > 1 &&
+	    (*r->p == 'T' || *r->p == 't' || (*r->p == ' ' && r->p[1] >= '0' && r->p[1] <= '9'))) {
 		r->p++;
 		if ((rc = take_time(r, usecs)) != OK || (rc = take_zone(r, zone)) != OK)
 			return rc;
@@ -276,7 +277,8 @@ static int take_timestamp(struct reader *r, int64_t *day, int64_t *usecs, int64_
 		;
 	if (r->p != r->end)
 		return bad_syntax(r);
-	if (m < 1 || m > 12 || d < 1 || d > month_days(y, m) || y < MIN_YEAR - 1 || y > MAX_DATE_YEAR)
+	if (m < 1 || m > 12 || d < 1 || d > month_days(y, m) || y < MIN_YEAR - 1 ||
+	    y > MAX_DATE_YEAR)
 		return out_of_range(r);
 	*day = days_from_civil(y, m, d);
 	return OK;
@@ -300,7 +302,9 @@ int date_parse(int64_t *date, struct str text, struct err *e)
 	int special = special_date(&r), rc;
 
 	if (special) {
-		*date = special == 2 ? EPOCH_1970 : special > 0 ? DATE_INFINITY : DATE_MINUS_INFINITY;
+		*date = special == 2 ? EPOCH_1970 :
+			special > 0  ? DATE_INFINITY :
+				       DATE_MINUS_INFINITY;
 		return OK;
 	}
 	if ((rc = take_timestamp(&r, date, &usecs, &zone)) != OK)
@@ -323,9 +327,10 @@ int timestamp_parse(int64_t *ts, struct str text, bool zone, struct err *e)
 	}
 	if ((rc = take_timestamp(&r, &day, &usecs, &offset)) != OK)
 		return rc;
-	if (__builtin_mul_overflow(day, USECS_PER_DAY, ts) || __builtin_add_overflow(*ts, usecs, ts) ||
-	    (zone && __builtin_sub_overflow(*ts, offset * USECS_PER_SEC, ts)) || *ts < MIN_TIMESTAMP ||
-	    *ts >= END_TIMESTAMP)
+	if (__builtin_mul_overflow(day, USECS_PER_DAY, ts) ||
+	    __builtin_add_overflow(*ts, usecs, ts) ||
+	    (zone && __builtin_sub_overflow(*ts, offset * USECS_PER_SEC, ts)) ||
+	    *ts < MIN_TIMESTAMP || *ts >= END_TIMESTAMP)
 		return err_set(e, BAD_DATA, "timestamp out of range: \"%.*s\"", STR_ARG(text));
 	return OK;
 }
@@ -348,7 +353,8 @@ int time_parse(int64_t *usecs, struct str text, struct err *e)
 			return bad_syntax(&r);
 		if (*usecs >= 13 * 3600 * USECS_PER_SEC)
 			return out_of_range(&r);
-		*usecs = *usecs % (12 * 3600 * USECS_PER_SEC) + (pm ? 12 * 3600 * USECS_PER_SEC : 0);
+		*usecs =
+			*usecs % (12 * 3600 * USECS_PER_SEC) + (pm ? 12 * 3600 * USECS_PER_SEC : 0);
 	}
 	return r.p == r.end ? OK : bad_syntax(&r);
 }
@@ -360,12 +366,24 @@ static const struct unit {
 	int months, days;
 	int64_t usecs;
 } units[] = {
-	{ "microsecond", 0, 0, 1 }, { "millisecond", 0, 0, 1000 }, { "second", 0, 0, USECS_PER_SEC },
-	{ "sec", 0, 0, USECS_PER_SEC }, { "s", 0, 0, USECS_PER_SEC },
-	{ "minute", 0, 0, 60 * USECS_PER_SEC }, { "min", 0, 0, 60 * USECS_PER_SEC },
-	{ "hour", 0, 0, 3600 * USECS_PER_SEC }, { "h", 0, 0, 3600 * USECS_PER_SEC },
-	{ "day", 0, 1, 0 }, { "d", 0, 1, 0 }, { "week", 0, 7, 0 }, { "month", 1, 0, 0 }, { "mon", 1, 0, 0 },
-	{ "year", 12, 0, 0 }, { "y", 12, 0, 0 }, { "decade", 120, 0, 0 }, { "century", 1200, 0, 0 },
+	{ "microsecond", 0, 0, 1 },
+	{ "millisecond", 0, 0, 1000 },
+	{ "second", 0, 0, USECS_PER_SEC },
+	{ "sec", 0, 0, USECS_PER_SEC },
+	{ "s", 0, 0, USECS_PER_SEC },
+	{ "minute", 0, 0, 60 * USECS_PER_SEC },
+	{ "min", 0, 0, 60 * USECS_PER_SEC },
+	{ "hour", 0, 0, 3600 * USECS_PER_SEC },
+	{ "h", 0, 0, 3600 * USECS_PER_SEC },
+	{ "day", 0, 1, 0 },
+	{ "d", 0, 1, 0 },
+	{ "week", 0, 7, 0 },
+	{ "month", 1, 0, 0 },
+	{ "mon", 1, 0, 0 },
+	{ "year", 12, 0, 0 },
+	{ "y", 12, 0, 0 },
+	{ "decade", 120, 0, 0 },
+	{ "century", 1200, 0, 0 },
 	{ "centurie", 1200, 0, 0 },
 };
 
@@ -440,10 +458,13 @@ static int take_interval_part(struct reader *r, struct interval *iv)
 	if (!u || (fraction && u->months))
 		return bad_syntax(r);
 	/* the fraction of a day becomes a time */
-	usecs = u->days ? fraction * u->days * (USECS_PER_DAY / USECS_PER_SEC) : fraction * u->usecs / USECS_PER_SEC;
-	if (__builtin_mul_overflow(n, u->months, &months) || __builtin_mul_overflow(n, u->days, &days) ||
-	    __builtin_mul_overflow(n, u->usecs, &n) || months > INT32_MAX || days > INT32_MAX)
-		return err_set(r->e, BAD_DATA, "interval field value out of range: \"%.*s\"", STR_ARG(r->all));
+	usecs = u->days ? fraction * u->days * (USECS_PER_DAY / USECS_PER_SEC) :
+			  fraction * u->usecs / USECS_PER_SEC;
+	if (__builtin_mul_overflow(n, u->months, &months) ||
+	    __builtin_mul_overflow(n, u->days, &days) || __builtin_mul_overflow(n, u->usecs, &n) ||
+	    months > INT32_MAX || days > INT32_MAX)
+		return err_set(r->e, BAD_DATA, "interval field value out of range: \"%.*s\"",
+			       STR_ARG(r->all));
 	iv->months += (int32_t)(sign * months);
 	iv->days += (int32_t)(sign * days);
 	iv->usecs += sign * (n + usecs);
@@ -516,8 +537,9 @@ void interval_format(struct buf *b, const struct interval *iv)
 	for (size_t i = 0; i < 3; i++) {
 		if (!parts[i].n)
 			continue;
-		buf_addf(b, "%s%s%lld %s%s", first ? "" : " ", before_negative && parts[i].n > 0 ? "+" : "",
-			 (long long)parts[i].n, parts[i].name, parts[i].n == 1 ? "" : "s");
+		buf_addf(b, "%s%s%lld %s%s", first ? "" : " ",
+			 before_negative && parts[i].n > 0 ? "+" : "", (long long)parts[i].n,
+			 parts[i].name, parts[i].n == 1 ? "" : "s");
 		before_negative = parts[i].n < 0;
 		first = false;
 	}
@@ -643,7 +665,8 @@ static bool endless(int64_t date)
 int date_diff(int64_t *days, int64_t a, int64_t b, struct err *e)
 {
 	*days = a - b;
-	return endless(a) || endless(b) ? err_set(e, BAD_DATA, "cannot subtract infinite dates") : OK;
+	return endless(a) || endless(b) ? err_set(e, BAD_DATA, "cannot subtract infinite dates") :
+					  OK;
 }
 
 /* Months first (a day that the month lacks becomes its last), then days, then time. */
@@ -677,7 +700,8 @@ int timestamp_diff(struct interval *r, int64_t a, int64_t b, struct err *e)
 {
 	int64_t diff;
 
-	if (a == TS_INFINITY || a == TS_MINUS_INFINITY || b == TS_INFINITY || b == TS_MINUS_INFINITY)
+	if (a == TS_INFINITY || a == TS_MINUS_INFINITY || b == TS_INFINITY ||
+	    b == TS_MINUS_INFINITY)
 		return err_set(e, BAD_DATA, "cannot subtract infinite timestamps");
 	if (__builtin_sub_overflow(a, b, &diff))
 		return err_set(e, BAD_DATA, "interval out of range");
@@ -690,7 +714,8 @@ void interval_neg(struct interval *r, const struct interval *iv)
 	*r = (struct interval){ -iv->months, -iv->days, -iv->usecs };
 }
 
-int interval_add(struct interval *r, const struct interval *a, const struct interval *b, struct err *e)
+int interval_add(struct interval *r, const struct interval *a, const struct interval *b,
+		 struct err *e)
 {
 	return __builtin_add_overflow(a->months, b->months, &r->months) ||
 	       __builtin_add_overflow(a->days, b->days, &r->days) ||
@@ -758,7 +783,9 @@ void datetime_of_date(struct datetime *d, int64_t date)
 
 void datetime_of_interval(struct datetime *d, const struct interval *iv)
 {
-	*d = (struct datetime){ .type = DT_INTERVAL, .year = iv->months / 12, .month = iv->months % 12,
+	*d = (struct datetime){ .type = DT_INTERVAL,
+				.year = iv->months / 12,
+				.month = iv->months % 12,
 				.day = iv->days };
 	set_clock(d, iv->usecs);
 }
@@ -784,15 +811,16 @@ static bool is(struct str field, const char *name)
 static const char *type_name(const struct datetime *d)
 {
 	static const char *const names[] = { "date", "time without time zone",
-					     "timestamp without time zone", "timestamp with time zone",
-					     "interval" };
+					     "timestamp without time zone",
+					     "timestamp with time zone", "interval" };
 
 	return names[d->type];
 }
 
 static int not_supported(const struct datetime *d, struct str field, struct err *e)
 {
-	return err_set(e, BAD_DATA, "unit \"%.*s\" not supported for type %s", STR_ARG(field), type_name(d));
+	return err_set(e, BAD_DATA, "unit \"%.*s\" not supported for type %s", STR_ARG(field),
+		       type_name(d));
 }
 
 static int64_t century_of(int64_t year)
@@ -882,9 +910,11 @@ static bool extract_epoch(const struct datetime *d, struct str field, int64_t *n
 	if (d->type == DT_DATE)
 		*n = (d->day_number - EPOCH_1970) * 86400;
 	else if (d->type == DT_INTERVAL) /* a year has 365.25 days here, a month 30 */
-		*n = (d->year * 31557600 + (d->month * 30LL + d->day) * 86400) * USECS_PER_SEC + clock_of(d);
+		*n = (d->year * 31557600 + (d->month * 30LL + d->day) * 86400) * USECS_PER_SEC +
+		     clock_of(d);
 	else
-		*n = clock_of(d) + (d->type == DT_TIME ? 0 : (d->day_number - EPOCH_1970) * USECS_PER_DAY);
+		*n = clock_of(d) +
+		     (d->type == DT_TIME ? 0 : (d->day_number - EPOCH_1970) * USECS_PER_DAY);
 	return true;
 }
 
@@ -909,15 +939,17 @@ int datetime_extract(const struct datetime *d, struct str field, int64_t *number
 
 int datetime_trunc(struct datetime *d, struct str field, struct err *e)
 {
-	static const char *const steps[] = { "microsecond", "millisecond", "second", "minute", "hour",
-					     "day", "month", "quarter", "year", "decade", "century",
-					     "millennium" };
+	static const char *const steps[] = {
+		"microsecond", "millisecond", "second", "minute", "hour",    "day",
+		"month",       "quarter",     "year",	"decade", "century", "millennium"
+	};
 	size_t n = sizeof(steps) / sizeof(steps[0]), i = 0;
 	bool interval = d->type == DT_INTERVAL;
 	int64_t y;
 
 	if (is(field, "week") && !interval) {
-		civil_from_days(d->day_number - iso_weekday(d->day_number) + 1, &d->year, &d->month, &d->day);
+		civil_from_days(d->day_number - iso_weekday(d->day_number) + 1, &d->year, &d->month,
+				&d->day);
 		field = STR("day");
 	}
 	while (i < n && !is(field, steps[i]))
@@ -951,17 +983,19 @@ int datetime_trunc(struct datetime *d, struct str field, struct err *e)
 
 /* --- to_char --- */
 
-static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July",
-				      "August", "September", "October", "November", "December" };
+static const char *const months[] = { "January",   "February", "March",	   "April",
+				      "May",	   "June",     "July",	   "August",
+				      "September", "October",  "November", "December" };
 static const char *const weekdays[] = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 					"Saturday", "Sunday" };
-static const char *const romans[] = { "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI",
-				      "XII" };
+static const char *const romans[] = { "I",   "II",   "III", "IV", "V",	"VI",
+				      "VII", "VIII", "IX",  "X",  "XI", "XII" };
 
 enum letters { AS_IT_IS, LOWER, UPPER };
 
 /* A name padded with blanks to width, or as it is under FM. */
-static void add_name(struct buf *b, const char *name, size_t len, enum letters letters, size_t width)
+static void add_name(struct buf *b, const char *name, size_t len, enum letters letters,
+		     size_t width)
 {
 	for (size_t i = 0; i < len; i++) {
 		char c = name[i];
@@ -994,11 +1028,13 @@ static const char *ordinal(int64_t n)
 /* The patterns, the longest first where one starts another. Names whose letters' case matters
  * stand in all their forms. */
 static const char *const patterns[] = {
-	"MONTH", "Month", "month", "SSSSS", "Y,YYY", "SSSS", "IYYY", "IDDD", "A.M.", "P.M.", "a.m.", "p.m.",
-	"B.C.", "A.D.", "b.c.", "a.d.", "YYYY", "YYY", "IYY", "HH24", "HH12", "DAY", "Day", "day", "DDD",
-	"MON", "Mon", "mon", "FF1", "FF2", "FF3", "FF4", "FF5", "FF6", "TZH", "TZM", "YY", "IY", "ID", "IW",
-	"HH", "MI", "MM", "MS", "SS", "US", "DD", "DY", "Dy", "dy", "WW", "CC", "AM", "PM", "am", "pm", "BC",
-	"AD", "bc", "ad", "RM", "rm", "TZ", "tz", "OF", "Y", "I", "D", "W", "Q", "J",
+	"MONTH", "Month", "month", "SSSSS", "Y,YYY", "SSSS", "IYYY", "IDDD", "A.M.", "P.M.", "a.m.",
+	"p.m.",	 "B.C.",  "A.D.",  "b.c.",  "a.d.",  "YYYY", "YYY",  "IYY",  "HH24", "HH12", "DAY",
+	"Day",	 "day",	  "DDD",   "MON",   "Mon",   "mon",  "FF1",  "FF2",  "FF3",  "FF4",  "FF5",
+	"FF6",	 "TZH",	  "TZM",   "YY",    "IY",    "ID",   "IW",   "HH",   "MI",   "MM",   "MS",
+	"SS",	 "US",	  "DD",	   "DY",    "Dy",    "dy",   "WW",   "CC",   "AM",   "PM",   "am",
+	"pm",	 "BC",	  "AD",	   "bc",    "ad",    "RM",   "rm",   "TZ",   "tz",   "OF",   "Y",
+	"I",	 "D",	  "W",	   "Q",	    "J",
 };
 
 static bool matches(struct str rest, const char *pattern)
@@ -1037,7 +1073,8 @@ static bool add_words(struct buf *b, const struct datetime *d, const char *p, bo
 	} else if (strcasecmp(p, "am") == 0 || strcasecmp(p, "pm") == 0) {
 		add_name(b, d->hour % 24 >= 12 ? "PM" : "AM", 2, letters, 0);
 	} else if (strcasecmp(p, "a.m.") == 0 || strcasecmp(p, "p.m.") == 0) {
-		add_name(b, d->hour % 24 >= 12 ? "P.M." : "A.M.", 4, p[0] >= 'a' ? LOWER : UPPER, 0);
+		add_name(b, d->hour % 24 >= 12 ? "P.M." : "A.M.", 4, p[0] >= 'a' ? LOWER : UPPER,
+			 0);
 	} else if (strcasecmp(p, "bc") == 0 || strcasecmp(p, "ad") == 0) {
 		add_name(b, d->year <= 0 ? "BC" : "AD", 2, letters, 0);
 	} else if (strcasecmp(p, "b.c.") == 0 || strcasecmp(p, "a.d.") == 0) {
@@ -1153,7 +1190,9 @@ static size_t add_pattern(struct buf *b, const struct datetime *d, struct str re
 		size_t len = rest.len < 7 ? rest.len : 7;
 
 		for (size_t k = 0; k < len; k++)
-			up[k] = (char)(rest.data[k] >= 'a' && rest.data[k] <= 'z' ? rest.data[k] - 32 : rest.data[k]);
+			up[k] = (char)(rest.data[k] >= 'a' && rest.data[k] <= 'z' ?
+					       rest.data[k] - 32 :
+					       rest.data[k]);
 		for (i = 0; i < n && !matches((struct str){ up, len }, patterns[i]); i++)
 			;
 	}
@@ -1168,10 +1207,12 @@ static size_t add_pattern(struct buf *b, const struct datetime *d, struct str re
 	} else {
 		number = number_of(d, patterns[i], &width);
 		/* fractions keep their zeros under FM too */
-		add_number(b, number, width, fill || patterns[i][0] == 'F' || strcmp(patterns[i], "US") == 0 ||
-			   strcmp(patterns[i], "MS") == 0);
+		add_number(b, number, width,
+			   fill || patterns[i][0] == 'F' || strcmp(patterns[i], "US") == 0 ||
+				   strcmp(patterns[i], "MS") == 0);
 	}
-	if (rest.len >= used + 2 && (memcmp(rest.data + used, "th", 2) == 0 || memcmp(rest.data + used, "TH", 2) == 0)) {
+	if (rest.len >= used + 2 &&
+	    (memcmp(rest.data + used, "th", 2) == 0 || memcmp(rest.data + used, "TH", 2) == 0)) {
 		add_name(b, ordinal(number), 2, rest.data[used] == 'T' ? UPPER : AS_IT_IS, 0);
 		used += 2;
 	}
@@ -1187,23 +1228,29 @@ void datetime_to_char(struct buf *b, const struct datetime *d, struct str patter
 		bool fill = true;
 		size_t used;
 
-		while (rest.len >= 2 && (memcmp(rest.data, "FM", 2) == 0 || memcmp(rest.data, "fm", 2) == 0 ||
-					 memcmp(rest.data, "TM", 2) == 0 || memcmp(rest.data, "FX", 2) == 0)) {
-			fill = fill && (rest.data[0] | 0x20) == 'f' && (rest.data[1] | 0x20) == 'm' ? false :
-			       rest.data[0] == 'T' ? false : fill;
+		while (rest.len >= 2 &&
+		       (memcmp(rest.data, "FM", 2) == 0 || memcmp(rest.data, "fm", 2) == 0 ||
+			memcmp(rest.data, "TM", 2) == 0 || memcmp(rest.data, "FX", 2) == 0)) {
+			fill = fill && (rest.data[0] | 0x20) == 'f' &&
+					       (rest.data[1] | 0x20) == 'm' ?
+				       false :
+			       rest.data[0] == 'T' ? false :
+						     fill;
 			rest = (struct str){ rest.data + 2, rest.len - 2 };
 		}
 		used = add_pattern(b, d, rest, fill);
 		if (used) {
 			i = (size_t)(rest.data - pattern.data) + used;
-		} else if (pattern.data[i] == '"') { /* a literal; a backslash keeps what follows it */
+		} else if (pattern.data[i] ==
+			   '"') { /* a literal; a backslash keeps what follows it */
 			for (i++; i < pattern.len && pattern.data[i] != '"'; i++) {
 				if (pattern.data[i] == '\\' && i + 1 < pattern.len)
 					i++;
 				buf_addch(b, pattern.data[i]);
 			}
 			i++;
-		} else if (pattern.data[i] == '\\' && i + 1 < pattern.len && pattern.data[i + 1] == '"') {
+		} else if (pattern.data[i] == '\\' && i + 1 < pattern.len &&
+			   pattern.data[i + 1] == '"') {
 			buf_addch(b, '"');
 			i += 2;
 		} else {

@@ -55,7 +55,8 @@ int date_diff(int64_t *days, int64_t a, int64_t b, struct err *e);
 int timestamp_add(int64_t *r, int64_t ts, const struct interval *iv, struct err *e);
 int timestamp_diff(struct interval *r, int64_t a, int64_t b, struct err *e);
 void interval_neg(struct interval *r, const struct interval *iv);
-int interval_add(struct interval *r, const struct interval *a, const struct interval *b, struct err *e);
+int interval_add(struct interval *r, const struct interval *a, const struct interval *b,
+		 struct err *e);
 int interval_mul(struct interval *r, const struct interval *a, int64_t n, struct err *e);
 int interval_cmp(const struct interval *a, const struct interval *b);
 /* equal text for equal intervals (1 month = 30 days) */

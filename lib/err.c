@@ -71,7 +71,8 @@ int err_locate(struct err *e, int kind, const char *name, const char *text, size
 	memcpy(inner, e->msg, sizeof(inner));
 	snprintf(e->msg, sizeof(e->msg), "%s:%zu:%zu: %.1800s", name, line, at - start + 1, inner);
 	if (at - start <= shown) {
-		int n = snprintf(e->excerpt, sizeof(e->excerpt), "  %.*s\n  ", (int)shown, text + start);
+		int n = snprintf(e->excerpt, sizeof(e->excerpt), "  %.*s\n  ", (int)shown,
+				 text + start);
 
 		for (size_t i = start; i < at; i++) /* tabs stay tabs, so that the caret lines up */
 			e->excerpt[n++] = text[i] == '\t' ? '\t' : ' ';

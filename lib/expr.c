@@ -10,8 +10,8 @@ enum { MAX_LIST = 1000 };
 
 /* --- nodes --- */
 
-static struct expr *new_expr(const struct scope *s, enum expr_kind kind, enum pg_base base, size_t at,
-			     size_t count)
+static struct expr *new_expr(const struct scope *s, enum expr_kind kind, enum pg_base base,
+			     size_t at, size_t count)
 {
 	struct expr *x = arena_alloc(s->arena, sizeof(*x));
 
@@ -25,8 +25,8 @@ static const char *string_at(const struct json *list, size_t i)
 	return json_string(json_get(json_get(json_at(list, i), "String"), "sval"));
 }
 
-static int need_type(const struct scope *s, const struct expr *x, enum pg_base base, const char *what,
-		     struct err *e)
+static int need_type(const struct scope *s, const struct expr *x, enum pg_base base,
+		     const char *what, struct err *e)
 {
 	struct buf name = { 0 };
 	int rc = OK;
@@ -78,7 +78,8 @@ static struct expr *fold(const struct scope *s, struct expr *x)
 	}
 	if (x->kind == EX_CASE && x->count == 1)
 		return x->args[0];
-	null = null && ((x->kind == EX_CALL && x->func && !x->func->variadic) || x->kind == EX_CAST);
+	null = null &&
+	       ((x->kind == EX_CALL && x->func && !x->func->variadic) || x->kind == EX_CAST);
 	if (!all && !null)
 		return x;
 	c = new_expr(s, EX_CONST, x->type.base, x->at, 0);
@@ -132,7 +133,8 @@ int expr_cast(const struct scope *s, struct expr *x, struct sqltype to, enum cas
 	struct expr *c;
 
 	*out = x;
-	if (same && (to.mods[0] < 0 || (x->type.mods[0] == to.mods[0] && x->type.mods[1] == to.mods[1])))
+	if (same &&
+	    (to.mods[0] < 0 || (x->type.mods[0] == to.mods[0] && x->type.mods[1] == to.mods[1])))
 		return OK;
 	if (!sqltype_castable(x->type, to, context))
 		return no_cast(s, x, to, e);
@@ -169,7 +171,8 @@ static int unify(const struct scope *s, struct expr *x, const char *what, struct
 		sqltype_add_name(&names, a);
 		buf_addz(&names, " and ");
 		sqltype_add_name(&names, b);
-		rc = star_error(s->star, x->at, e, "%s types %s cannot be matched", what, names.data);
+		rc = star_error(s->star, x->at, e, "%s types %s cannot be matched", what,
+				names.data);
 		buf_release(&names);
 		return rc;
 	}
@@ -199,7 +202,8 @@ static size_t find_column(const struct scope *s, const char *alias, const char *
 			continue;
 		*alias_known = true;
 		for (size_t c = 0; c < st->count; c++)
-			if (strcmp(st->columns[c].name, name) == 0 && (alias || !st->columns[c].merged)) {
+			if (strcmp(st->columns[c].name, name) == 0 &&
+			    (alias || !st->columns[c].merged)) {
 				found++;
 				*table = t;
 				*column = c;
@@ -221,7 +225,8 @@ static size_t open_table(const struct scope *s, const char *alias)
 	return open == 1 ? found : open ? s->count : s->count + 1;
 }
 
-static int bind_column(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_column(const struct scope *s, const struct json *node, struct expr **out,
+		       struct err *e)
 {
 	const struct json *fields = json_get(node, "fields");
 	size_t n = json_count(fields), table = 0, column = 0, found;
@@ -259,7 +264,8 @@ static int bind_column(const struct scope *s, const struct json *node, struct ex
 }
 
 /* 12 is an integer, a bigint or a numeric, by its size; 1.5 a numeric. */
-static int bind_const(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_const(const struct scope *s, const struct json *node, struct expr **out,
+		      struct err *e)
 {
 	struct expr *x = new_expr(s, EX_CONST, PG_UNKNOWN, star_at(node), 0);
 	const char *text = json_string(json_get(json_get(node, "fval"), "fval"));
@@ -298,8 +304,8 @@ static int no_function(const struct scope *s, size_t at, struct err *e)
 }
 
 /* The call of a function on bound arguments, as it stands. */
-static int bind_call(const struct scope *s, const char *name, struct expr **args, size_t count, size_t at,
-		struct expr **out, struct err *e)
+static int bind_call(const struct scope *s, const char *name, struct expr **args, size_t count,
+		     size_t at, struct expr **out, struct err *e)
 {
 	struct sqltype types[MAX_LIST];
 	struct expr *x = new_expr(s, EX_CALL, PG_ANY, at, count);
@@ -327,8 +333,8 @@ static int bind_call(const struct scope *s, const char *name, struct expr **args
 	return rc;
 }
 
-static int call(const struct scope *s, const char *name, struct expr **args, size_t count, size_t at,
-		struct expr **out, struct err *e)
+static int call(const struct scope *s, const char *name, struct expr **args, size_t count,
+		size_t at, struct expr **out, struct err *e)
 {
 	int rc = bind_call(s, name, args, count, at, out, e);
 
@@ -337,7 +343,8 @@ static int call(const struct scope *s, const char *name, struct expr **args, siz
 	return rc;
 }
 
-static int bind_list(const struct scope *s, const struct json *list, struct expr **args, struct err *e)
+static int bind_list(const struct scope *s, const struct json *list, struct expr **args,
+		     struct err *e)
 {
 	int rc = OK;
 
@@ -364,8 +371,8 @@ static struct expr *two(const struct scope *s, enum expr_kind kind, struct expr 
 	return x;
 }
 
-static int compare(const struct scope *s, const char *sign, struct expr *a, struct expr *b, size_t at,
-		   struct expr **out, struct err *e)
+static int compare(const struct scope *s, const char *sign, struct expr *a, struct expr *b,
+		   size_t at, struct expr **out, struct err *e)
 {
 	struct expr *args[2] = { a, b };
 
@@ -385,8 +392,8 @@ static int bind_in(const struct scope *s, const struct json *node, struct expr *
 		   const char *sign, struct expr **out, struct err *e)
 {
 	const struct json *items = json_get(json_get(json_get(node, "rexpr"), "List"), "items");
-	struct expr *x = new_expr(s, strcmp(sign, "=") == 0 ? EX_OR : EX_AND, PG_BOOL, star_at(node),
-				  json_count(items));
+	struct expr *x = new_expr(s, strcmp(sign, "=") == 0 ? EX_OR : EX_AND, PG_BOOL,
+				  star_at(node), json_count(items));
 	int rc = bind_list(s, items, x->args, e);
 
 	for (size_t i = 0; i < x->count && rc == OK; i++)
@@ -396,8 +403,8 @@ static int bind_in(const struct scope *s, const struct json *node, struct expr *
 	return rc;
 }
 
-static int bind_between(const struct scope *s, const struct json *node, struct expr *left, bool negated,
-			struct expr **out, struct err *e)
+static int bind_between(const struct scope *s, const struct json *node, struct expr *left,
+			bool negated, struct expr **out, struct err *e)
 {
 	const struct json *items = json_get(json_get(json_get(node, "rexpr"), "List"), "items");
 	struct expr *ends[2], *low, *high;
@@ -412,30 +419,28 @@ static int bind_between(const struct scope *s, const struct json *node, struct e
 	return OK;
 }
 
-/* NULLIF and IS DISTINCT FROM: built on the = of their sides. NULLIF keeps the first one's type. */
-static int bind_with_equal(const struct scope *s, enum expr_kind kind, struct expr *a, struct expr *b,
-			   size_t at, struct expr **out, struct err *e)
+/* NULLIF and IS DISTINCT FROM: built on the = of their sides. NULLIF gives its first side as that =
+ * takes it: NULLIF(1, 2.2) is numeric. */
+static int bind_with_equal(const struct scope *s, enum expr_kind kind, struct expr *a,
+			   struct expr *b, size_t at, struct expr **out, struct err *e)
 {
 	struct expr *sides[2] = { a, b }, *equal, *x;
 	int rc = bind_call(s, "=", sides, 2, at, &equal, e);
 
 	if (rc != OK)
 		return rc;
-	x = new_expr(s, kind, PG_BOOL, at, 3);
+	x = new_expr(s, kind, PG_BOOL, at, 2);
 	x->args[0] = equal->args[0];
 	x->args[1] = equal->args[1];
-	x->args[2] = a;
 	x->func = equal->func;
-	if (kind == EX_NULLIF) {
-		if ((rc = settle(s, &x->args[2], e)) != OK)
-			return rc;
-		x->type = x->args[2]->type;
-	}
-	*out = x;
+	if (kind == EX_NULLIF)
+		x->type = x->args[0]->type;
+	*out = fold(s, x);
 	return OK;
 }
 
-static int bind_operator(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_operator(const struct scope *s, const struct json *node, struct expr **out,
+			 struct err *e)
 {
 	const char *kind = json_string(json_get(node, "kind"));
 	const struct json *names = json_get(node, "name"), *l = json_get(node, "lexpr");
@@ -443,7 +448,8 @@ static int bind_operator(const struct scope *s, const struct json *node, struct 
 	struct expr *args[2];
 	size_t at = star_at(node);
 	bool in = strcmp(kind, "AEXPR_IN") == 0;
-	bool between = strcmp(kind, "AEXPR_BETWEEN") == 0, not_between = strcmp(kind, "AEXPR_NOT_BETWEEN") == 0;
+	bool between = strcmp(kind, "AEXPR_BETWEEN") == 0,
+	     not_between = strcmp(kind, "AEXPR_NOT_BETWEEN") == 0;
 	int rc = OK;
 
 	if (l && (rc = expr_bind(s, l, &args[0], e)) != OK)
@@ -469,8 +475,13 @@ static int bind_operator(const struct scope *s, const struct json *node, struct 
 /* The functions whose result does not depend on their arguments alone. */
 static bool depends_on_more(const char *name)
 {
-	static const char *const names[] = { "now", "random", "clock_timestamp", "nextval", "timeofday",
-					     "statement_timestamp", "transaction_timestamp",
+	static const char *const names[] = { "now",
+					     "random",
+					     "clock_timestamp",
+					     "nextval",
+					     "timeofday",
+					     "statement_timestamp",
+					     "transaction_timestamp",
 					     "gen_random_uuid" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -479,7 +490,8 @@ static bool depends_on_more(const char *name)
 	return false;
 }
 
-static int bind_function(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_function(const struct scope *s, const struct json *node, struct expr **out,
+			 struct err *e)
 {
 	const struct json *names = json_get(node, "funcname"), *list = json_get(node, "args");
 	const char *name = string_at(names, json_count(names) - 1);
@@ -489,7 +501,8 @@ static int bind_function(const struct scope *s, const struct json *node, struct 
 
 	if (json_get(node, "agg_order") || json_get(node, "agg_filter") || json_get(node, "over") ||
 	    json_get(node, "agg_star") || json_get(node, "agg_distinct"))
-		return star_error(s->star, at, e, "a star has no aggregates and no window functions");
+		return star_error(s->star, at, e,
+				  "a star has no aggregates and no window functions");
 	if (depends_on_more(name)) {
 		star_error(s->star, at, e, "%s() gives another result at every run", name);
 		return err_hint(e, USAGE, "Take the time from a column of the source.");
@@ -505,7 +518,8 @@ static int bind_function(const struct scope *s, const struct json *node, struct 
 
 /* --- the rest of the grammar --- */
 
-static int bind_cast(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_cast(const struct scope *s, const struct json *node, struct expr **out,
+		     struct err *e)
 {
 	struct buf name = { 0 };
 	struct pg_type t;
@@ -545,7 +559,8 @@ static int unify_case(const struct scope *s, struct expr *x, size_t n, struct er
 	return OK;
 }
 
-static int bind_case(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_case(const struct scope *s, const struct json *node, struct expr **out,
+		     struct err *e)
 {
 	const struct json *whens = json_get(node, "args"), *other = json_get(node, "defresult");
 	size_t n = json_count(whens);
@@ -561,7 +576,8 @@ static int bind_case(const struct scope *s, const struct json *node, struct expr
 		if (rc == OK && of)
 			rc = compare(s, "=", of, x->args[2 * i], star_at(when), &x->args[2 * i], e);
 		else if (rc == OK)
-			rc = expr_cast(s, x->args[2 * i], sqltype_of(PG_BOOL), CAST_IMPLICIT, &x->args[2 * i], e);
+			rc = expr_cast(s, x->args[2 * i], sqltype_of(PG_BOOL), CAST_IMPLICIT,
+				       &x->args[2 * i], e);
 		if (rc == OK)
 			rc = expr_bind(s, json_get(when, "result"), &x->args[2 * i + 1], e);
 	}
@@ -576,7 +592,8 @@ static int bind_case(const struct scope *s, const struct json *node, struct expr
 	return rc;
 }
 
-static int bind_bool(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_bool(const struct scope *s, const struct json *node, struct expr **out,
+		     struct err *e)
 {
 	const char *op = json_string(json_get(node, "boolop"));
 	bool and = strcmp(op, "AND_EXPR") == 0, or = strcmp(op, "OR_EXPR") == 0;
@@ -586,18 +603,22 @@ static int bind_bool(const struct scope *s, const struct json *node, struct expr
 
 	x = *out;
 	for (size_t i = 0; i < x->count && rc == OK; i++) {
-		rc = need_type(s, x->args[i], x->args[i]->type.base == PG_UNKNOWN ? PG_UNKNOWN : PG_BOOL,
-			       and ? "what stands beside AND" : or ? "what stands beside OR" :
-			       "what stands behind NOT", e);
+		rc = need_type(s, x->args[i],
+			       x->args[i]->type.base == PG_UNKNOWN ? PG_UNKNOWN : PG_BOOL,
+			       and? "what stands beside AND" : or ? "what stands beside OR" :
+								    "what stands behind NOT",
+			       e);
 		if (rc == OK)
-			rc = expr_cast(s, x->args[i], sqltype_of(PG_BOOL), CAST_IMPLICIT, &x->args[i], e);
+			rc = expr_cast(s, x->args[i], sqltype_of(PG_BOOL), CAST_IMPLICIT,
+				       &x->args[i], e);
 	}
 	if (rc == OK)
 		*out = fold(s, x);
 	return rc;
 }
 
-static int bind_test(const struct scope *s, const struct json *node, struct expr **out, struct err *e)
+static int bind_test(const struct scope *s, const struct json *node, struct expr **out,
+		     struct err *e)
 {
 	static const struct { const char *name; enum expr_kind kind; } tests[] = {
 		{ "IS_NULL", EX_IS_NULL }, { "IS_NOT_NULL", EX_IS_NOT_NULL },
@@ -630,7 +651,8 @@ static int bind_choice(const struct scope *s, const struct json *node, enum expr
 
 	if (rc == OK)
 		rc = unify(s, *out, what, e);
-	if (rc == OK && kind != EX_COALESCE && (*out)->type.base != PG_ANY && !value_comparable((*out)->type))
+	if (rc == OK && kind != EX_COALESCE && (*out)->type.base != PG_ANY &&
+	    !value_comparable((*out)->type))
 		rc = star_error(s->star, star_at(node), e, "%s cannot compare these", what);
 	return rc;
 }
@@ -663,8 +685,9 @@ int expr_bind(const struct scope *s, const struct json *node, struct expr **out,
 		return bind_choice(s, n, EX_COALESCE, "COALESCE", out, e);
 	if (strcmp(kind, "MinMaxExpr") == 0) {
 		op = json_string(json_get(n, "op"));
-		return op && strcmp(op, "IS_LEAST") == 0 ? bind_choice(s, n, EX_LEAST, "LEAST", out, e)
-							 : bind_choice(s, n, EX_GREATEST, "GREATEST", out, e);
+		return op && strcmp(op, "IS_LEAST") == 0 ?
+			       bind_choice(s, n, EX_LEAST, "LEAST", out, e) :
+			       bind_choice(s, n, EX_GREATEST, "GREATEST", out, e);
 	}
 	star_error(s->star, star_at(n), e, "this kind of expression is not supported (%s)", kind);
 	return err_hint(e, USAGE, "starpipe-star(5) lists what a star's SELECT may hold.");
@@ -715,7 +738,8 @@ static int eval_call(const struct expr *x, const struct eval *ctx, struct value 
 }
 
 /* AND and OR: the first operand that decides ends it, a NULL only if none does. */
-static int eval_and_or(const struct expr *x, const struct eval *ctx, struct value *out, struct err *e)
+static int eval_and_or(const struct expr *x, const struct eval *ctx, struct value *out,
+		       struct err *e)
 {
 	bool decides = x->kind == EX_OR, unknown = false;
 
@@ -750,7 +774,8 @@ static int eval_case(const struct expr *x, const struct eval *ctx, struct value 
 	return expr_eval(x->args[x->count - 1], ctx, out, e);
 }
 
-static int eval_choice(const struct expr *x, const struct eval *ctx, struct value *out, struct err *e)
+static int eval_choice(const struct expr *x, const struct eval *ctx, struct value *out,
+		       struct err *e)
 {
 	*out = (struct value){ .null = true };
 	for (size_t i = 0; i < x->count; i++) {
@@ -762,7 +787,8 @@ static int eval_choice(const struct expr *x, const struct eval *ctx, struct valu
 		if (v.null)
 			continue;
 		c = out->null || x->kind == EX_COALESCE ? 0 : value_compare(x->type, &v, out);
-		if (out->null || (x->kind == EX_LEAST && c < 0) || (x->kind == EX_GREATEST && c > 0))
+		if (out->null || (x->kind == EX_LEAST && c < 0) ||
+		    (x->kind == EX_GREATEST && c > 0))
 			*out = v;
 		if (x->kind == EX_COALESCE)
 			break;
@@ -771,7 +797,8 @@ static int eval_choice(const struct expr *x, const struct eval *ctx, struct valu
 }
 
 /* IS [NOT] DISTINCT FROM and NULLIF. */
-static int eval_with_equal(const struct expr *x, const struct eval *ctx, struct value *out, struct err *e)
+static int eval_with_equal(const struct expr *x, const struct eval *ctx, struct value *out,
+			   struct err *e)
 {
 	struct sqltype types[2] = { x->args[0]->type, x->args[1]->type };
 	struct func_call c = { sqltype_of(PG_BOOL), types, 2, ctx->arena };
@@ -788,8 +815,8 @@ static int eval_with_equal(const struct expr *x, const struct eval *ctx, struct 
 	if (rc != OK)
 		return rc;
 	if (x->kind == EX_NULLIF) {
-		*out = (struct value){ .null = true };
-		return equal.b ? OK : expr_eval(x->args[2], ctx, out, e);
+		*out = equal.b ? (struct value){ .null = true } : sides[0];
+		return OK;
 	}
 	*out = (struct value){ .b = equal.b == (x->kind == EX_NOT_DISTINCT) };
 	return OK;
@@ -838,7 +865,9 @@ int expr_eval(const struct expr *x, const struct eval *ctx, struct value *out, s
 	case EX_AND: case EX_OR: return eval_and_or(x, ctx, out, e);
 	case EX_CASE: return eval_case(x, ctx, out, e);
 	case EX_COALESCE: case EX_LEAST: case EX_GREATEST: return eval_choice(x, ctx, out, e);
-	case EX_NULLIF: case EX_DISTINCT: case EX_NOT_DISTINCT: return eval_with_equal(x, ctx, out, e);
+	case EX_NULLIF:
+	case EX_DISTINCT:
+	case EX_NOT_DISTINCT: return eval_with_equal(x, ctx, out, e);
 	default: return eval_test(x, ctx, out, e);
 	}
 }

@@ -42,9 +42,26 @@ struct scope {
 /* --- expressions --- */
 
 enum expr_kind {
-	EX_CONST, EX_COLUMN, EX_CALL, EX_CAST, EX_AND, EX_OR, EX_NOT, EX_CASE, EX_COALESCE, EX_NULLIF,
-	EX_LEAST, EX_GREATEST, EX_IS_NULL, EX_IS_NOT_NULL, EX_IS_TRUE, EX_IS_NOT_TRUE, EX_IS_FALSE,
-	EX_IS_NOT_FALSE, EX_DISTINCT, EX_NOT_DISTINCT
+	EX_CONST,
+	EX_COLUMN,
+	EX_CALL,
+	EX_CAST,
+	EX_AND,
+	EX_OR,
+	EX_NOT,
+	EX_CASE,
+	EX_COALESCE,
+	EX_NULLIF,
+	EX_LEAST,
+	EX_GREATEST,
+	EX_IS_NULL,
+	EX_IS_NOT_NULL,
+	EX_IS_TRUE,
+	EX_IS_NOT_TRUE,
+	EX_IS_FALSE,
+	EX_IS_NOT_FALSE,
+	EX_DISTINCT,
+	EX_NOT_DISTINCT
 };
 
 struct func;
@@ -78,7 +95,8 @@ uint64_t expr_tables(const struct expr *x);
 /* --- evaluation --- */
 
 struct eval {
-	const struct field *const *rows; /* one row of each table in scope; NULL: no match (LEFT JOIN) */
+	const struct field *const
+		*rows; /* one row of each table in scope; NULL: no match (LEFT JOIN) */
 	struct arena *arena;             /* for the values; reset by the caller */
 };
 

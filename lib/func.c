@@ -9,8 +9,9 @@
 
 #include "json.h"
 
-#define RUN(name) static int name(const struct func_call *c, const struct value *args, struct value *out, \
-				  struct err *e)
+#define RUN(name) \
+	static int name(const struct func_call *c, const struct value *args, struct value *out, \
+			struct err *e)
 #define UNUSED (void)c, (void)args, (void)out, (void)e
 
 /* --- comparison: the result of three-way comparison decides --- */
@@ -31,7 +32,9 @@ RUN(run_ge) { UNUSED; out->b = order(c, args) >= 0; return OK; }
 
 static int in_range(const struct func_call *c, bool overflow, struct value *out, struct err *e)
 {
-	static const int64_t limits[] = { [PG_INT2] = INT16_MAX, [PG_INT4] = INT32_MAX, [PG_INT8] = INT64_MAX };
+	static const int64_t limits[] = {
+		[PG_INT2] = INT16_MAX, [PG_INT4] = INT32_MAX, [PG_INT8] = INT64_MAX
+	};
 	int64_t max = limits[c->type.base];
 
 	if (!overflow && out->i <= max && out->i >= -max - 1)
@@ -82,9 +85,24 @@ static struct numeric *new_numeric(const struct func_call *c, struct value *out)
 	return n;
 }
 
-RUN(num_add) { UNUSED; numeric_add(new_numeric(c, out), args[0].n, args[1].n, c->arena); return OK; }
-RUN(num_sub) { UNUSED; numeric_sub(new_numeric(c, out), args[0].n, args[1].n, c->arena); return OK; }
-RUN(num_mul) { UNUSED; numeric_mul(new_numeric(c, out), args[0].n, args[1].n, c->arena); return OK; }
+RUN(num_add)
+{
+	UNUSED;
+	numeric_add(new_numeric(c, out), args[0].n, args[1].n, c->arena);
+	return OK;
+}
+RUN(num_sub)
+{
+	UNUSED;
+	numeric_sub(new_numeric(c, out), args[0].n, args[1].n, c->arena);
+	return OK;
+}
+RUN(num_mul)
+{
+	UNUSED;
+	numeric_mul(new_numeric(c, out), args[0].n, args[1].n, c->arena);
+	return OK;
+}
 RUN(num_div) { return numeric_div(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
 RUN(num_mod) { return numeric_mod(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
 RUN(num_neg) { UNUSED; numeric_neg(new_numeric(c, out), args[0].n); return OK; }
@@ -131,8 +149,8 @@ RUN(time_plus_date)
 	return date_plus_time(c, swapped, out, e);
 }
 
-static int add_interval(const struct func_call *c, size_t at, const struct value *ts, struct interval iv,
-			struct value *out, struct err *e)
+static int add_interval(const struct func_call *c, size_t at, const struct value *ts,
+			struct interval iv, struct value *out, struct err *e)
 {
 	int64_t base = ts->i;
 	int rc = c->args[at].base == PG_DATE ? timestamp_from_date(&base, ts->i, e) : OK;
@@ -157,9 +175,24 @@ static int64_t within_day(int64_t usecs)
 	return usecs < 0 ? usecs + USECS_PER_DAY : usecs;
 }
 
-RUN(time_plus_interval) { UNUSED; out->i = within_day(args[0].i + args[1].iv.usecs % USECS_PER_DAY); return OK; }
-RUN(time_minus_interval) { UNUSED; out->i = within_day(args[0].i - args[1].iv.usecs % USECS_PER_DAY); return OK; }
-RUN(time_minus_time) { UNUSED; out->iv = (struct interval){ 0, 0, args[0].i - args[1].i }; return OK; }
+RUN(time_plus_interval)
+{
+	UNUSED;
+	out->i = within_day(args[0].i + args[1].iv.usecs % USECS_PER_DAY);
+	return OK;
+}
+RUN(time_minus_interval)
+{
+	UNUSED;
+	out->i = within_day(args[0].i - args[1].iv.usecs % USECS_PER_DAY);
+	return OK;
+}
+RUN(time_minus_time)
+{
+	UNUSED;
+	out->iv = (struct interval){ 0, 0, args[0].i - args[1].i };
+	return OK;
+}
 RUN(ts_minus_ts) { UNUSED; return timestamp_diff(&out->iv, args[0].i, args[1].i, e); }
 RUN(iv_add) { UNUSED; return interval_add(&out->iv, &args[0].iv, &args[1].iv, e); }
 RUN(iv_neg) { UNUSED; interval_neg(&out->iv, &args[0].iv); return OK; }
@@ -174,7 +207,8 @@ RUN(iv_sub)
 }
 
 /* The calendar fields of an argument; false for an infinity, which has none. */
-static bool datetime_of(const struct func_call *c, size_t at, const struct value *v, struct datetime *d)
+static bool datetime_of(const struct func_call *c, size_t at, const struct value *v,
+			struct datetime *d)
 {
 	switch (c->args[at].base) {
 	case PG_INTERVAL:
@@ -202,8 +236,8 @@ static bool datetime_of(const struct func_call *c, size_t at, const struct value
 static int extract_infinite(const struct func_call *c, const struct value *args, struct value *out,
 			    struct err *e)
 {
-	static const char *const growing[] = { "year", "years", "decade", "century", "millennium", "julian",
-					       "isoyear", "epoch" };
+	static const char *const growing[] = { "year",	     "years",  "decade",  "century",
+					       "millennium", "julian", "isoyear", "epoch" };
 	struct datetime any;
 	int64_t number;
 	int scale, rc;
@@ -215,8 +249,9 @@ static int extract_infinite(const struct func_call *c, const struct value *args,
 		return rc;
 	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++)
 		if (str_eqz(args[0].s, growing[i]))
-			return numeric_parse(new_numeric(c, out), plus ? STR("Infinity") : STR("-Infinity"),
-					     c->arena, e);
+			return numeric_parse(new_numeric(c, out),
+					     plus ? STR("Infinity") : STR("-Infinity"), c->arena,
+					     e);
 	out->null = true;
 	return OK;
 }
@@ -256,7 +291,9 @@ RUN(date_trunc)
 		datetime_of_interval(&d, &args[1].iv);
 		if ((rc = datetime_trunc(&d, args[0].s, e)) == OK)
 			out->iv = (struct interval){ (int32_t)(d.year * 12 + d.month), d.day,
-				((d.hour * 60LL + d.minute) * 60 + d.second) * USECS_PER_SEC + d.usec };
+						     ((d.hour * 60LL + d.minute) * 60 + d.second) *
+								     USECS_PER_SEC +
+							     d.usec };
 		return rc;
 	}
 	if (!datetime_of(c, 1, &args[1], &d)) {
@@ -378,7 +415,8 @@ static void change_case(struct buf *b, struct str s, char how)
 		up = how == 'u' || (how == 'i' && !in_word);
 		in_word = loc ? iswalnum_l((wint_t)ch, loc) : false;
 		if (loc)
-			ch = (uint32_t)(up ? towupper_l((wint_t)ch, loc) : towlower_l((wint_t)ch, loc));
+			ch = (uint32_t)(up ? towupper_l((wint_t)ch, loc) :
+					     towlower_l((wint_t)ch, loc));
 		encode(b, ch);
 	}
 }
@@ -418,7 +456,8 @@ static bool in_set(struct str set, const char *p, size_t n)
 	return false;
 }
 
-static int trim(const struct func_call *c, const struct value *args, struct value *out, bool left, bool right)
+static int trim(const struct func_call *c, const struct value *args, struct value *out, bool left,
+		bool right)
 {
 	struct str s = args[0].s, set = c->count > 1 ? args[1].s : STR(" ");
 
@@ -507,7 +546,10 @@ RUN(strpos)
 	const char *hit = find(args[0].s, args[1].s);
 
 	UNUSED;
-	out->i = !hit ? 0 : (int64_t)chars_in((struct str){ args[0].s.data, (size_t)(hit - args[0].s.data) }) + 1;
+	out->i = !hit ? 0 :
+			(int64_t)chars_in(
+				(struct str){ args[0].s.data, (size_t)(hit - args[0].s.data) }) +
+				 1;
 	return OK;
 }
 
@@ -529,7 +571,8 @@ RUN(split_part)
 
 		while ((hit = find(rest, sep))) {
 			fields++;
-			rest = (struct str){ hit + sep.len, rest.len - (size_t)(hit - rest.data) - sep.len };
+			rest = (struct str){ hit + sep.len,
+					     rest.len - (size_t)(hit - rest.data) - sep.len };
 		}
 		want = fields + want + 1;
 	}
@@ -619,7 +662,8 @@ static int like(struct str s, struct str p, bool *match, struct err *e)
 			continue;
 		}
 		if (k < p.len && p.data[k] == '\\' && k + 1 == p.len)
-			return err_set(e, BAD_DATA, "LIKE pattern must not end with escape character");
+			return err_set(e, BAD_DATA,
+				       "LIKE pattern must not end with escape character");
 		if (k < p.len && p.data[k + (p.data[k] == '\\')] == s.data[i]) {
 			k += 1 + (p.data[k] == '\\');
 			i++;
@@ -675,7 +719,8 @@ RUN(run_not_ilike)
 /* --- JSON --- */
 
 /* The member or element as it stands; kind F_ABSENT if there is none. */
-static int json_step(const struct func_call *c, const struct value *args, struct field *f, struct err *e)
+static int json_step(const struct func_call *c, const struct value *args, struct field *f,
+		     struct err *e)
 {
 	struct buf have = { 0 };
 	struct field v = { 0 };
@@ -686,8 +731,8 @@ static int json_step(const struct func_call *c, const struct value *args, struct
 	int rc = scan_value(args[0].s, f, e);
 
 	/* to jsonb a scalar is an array of one */
-	if (rc == OK && !by_name && c->args[0].base == PG_JSONB && f->kind != F_OBJECT && f->kind != F_ARRAY &&
-	    (args[1].i == 0 || args[1].i == -1))
+	if (rc == OK && !by_name && c->args[0].base == PG_JSONB && f->kind != F_OBJECT &&
+	    f->kind != F_ARRAY && (args[1].i == 0 || args[1].i == -1))
 		return OK;
 	if (rc != OK || f->kind != (by_name ? F_OBJECT : F_ARRAY)) {
 		f->kind = F_ABSENT;
@@ -746,21 +791,39 @@ RUN(json_get_text)
 /* --- the table --- */
 
 #define COMPARE(type) \
-	{ "=", PG_BOOL, { type, type }, 2, false, run_eq }, { "<>", PG_BOOL, { type, type }, 2, false, run_ne }, \
-	{ "<", PG_BOOL, { type, type }, 2, false, run_lt }, { "<=", PG_BOOL, { type, type }, 2, false, run_le }, \
-	{ ">", PG_BOOL, { type, type }, 2, false, run_gt }, { ">=", PG_BOOL, { type, type }, 2, false, run_ge }
+	{ "=", PG_BOOL, { type, type }, 2, false, run_eq }, \
+		{ "<>", PG_BOOL, { type, type }, 2, false, run_ne }, \
+		{ "<", PG_BOOL, { type, type }, 2, false, run_lt }, \
+		{ "<=", PG_BOOL, { type, type }, 2, false, run_le }, \
+		{ ">", PG_BOOL, { type, type }, 2, false, run_gt }, \
+	{ \
+		">=", PG_BOOL, { type, type }, 2, false, run_ge \
+	}
 /* across two integer types nothing need be converted: both are an int64_t here */
 #define COMPARE_INT(a, b) \
-	{ "=", PG_BOOL, { a, b }, 2, false, run_eq }, { "<>", PG_BOOL, { a, b }, 2, false, run_ne }, \
-	{ "<", PG_BOOL, { a, b }, 2, false, run_lt }, { "<=", PG_BOOL, { a, b }, 2, false, run_le }, \
-	{ ">", PG_BOOL, { a, b }, 2, false, run_gt }, { ">=", PG_BOOL, { a, b }, 2, false, run_ge }
+	{ "=", PG_BOOL, { a, b }, 2, false, run_eq }, \
+		{ "<>", PG_BOOL, { a, b }, 2, false, run_ne }, \
+		{ "<", PG_BOOL, { a, b }, 2, false, run_lt }, \
+		{ "<=", PG_BOOL, { a, b }, 2, false, run_le }, \
+		{ ">", PG_BOOL, { a, b }, 2, false, run_gt }, \
+	{ \
+		">=", PG_BOOL, { a, b }, 2, false, run_ge \
+	}
 #define ARITHMETIC(result, a, b) \
-	{ "+", result, { a, b }, 2, false, int_add }, { "-", result, { a, b }, 2, false, int_sub }, \
-	{ "*", result, { a, b }, 2, false, int_mul }, { "/", result, { a, b }, 2, false, int_div }
+	{ "+", result, { a, b }, 2, false, int_add }, \
+		{ "-", result, { a, b }, 2, false, int_sub }, \
+		{ "*", result, { a, b }, 2, false, int_mul }, \
+	{ \
+		"/", result, { a, b }, 2, false, int_div \
+	}
 #define ON_INT(type) \
-	{ "%", type, { type, type }, 2, false, int_mod }, { "mod", type, { type, type }, 2, false, int_mod }, \
-	{ "-", type, { type }, 1, false, int_neg }, { "+", type, { type }, 1, false, same }, \
-	{ "abs", type, { type }, 1, false, int_abs }
+	{ "%", type, { type, type }, 2, false, int_mod }, \
+		{ "mod", type, { type, type }, 2, false, int_mod }, \
+		{ "-", type, { type }, 1, false, int_neg }, \
+		{ "+", type, { type }, 1, false, same }, \
+	{ \
+		"abs", type, { type }, 1, false, int_abs \
+	}
 #define ON_TIME(type) \
 	{ "extract", PG_NUMERIC, { PG_TEXT, type }, 2, false, extract }, \
 	{ "date_part", PG_FLOAT8, { PG_TEXT, type }, 2, false, date_part }
@@ -771,17 +834,39 @@ RUN(json_get_text)
 	{ "->>", PG_TEXT, { type, PG_INT4 }, 2, false, json_get_text }
 
 static const struct func table[] = {
-	COMPARE(PG_INT4), COMPARE(PG_INT2), COMPARE(PG_INT8), COMPARE_INT(PG_INT2, PG_INT4),
-	COMPARE_INT(PG_INT4, PG_INT2), COMPARE_INT(PG_INT2, PG_INT8), COMPARE_INT(PG_INT8, PG_INT2),
-	COMPARE_INT(PG_INT4, PG_INT8), COMPARE_INT(PG_INT8, PG_INT4), COMPARE(PG_NUMERIC),
-	COMPARE(PG_FLOAT4), COMPARE(PG_FLOAT8), COMPARE(PG_TEXT), COMPARE(PG_BPCHAR), COMPARE(PG_BOOL),
-	COMPARE(PG_DATE), COMPARE(PG_TIME), COMPARE(PG_TIMESTAMP), COMPARE(PG_TIMESTAMPTZ),
-	COMPARE(PG_INTERVAL), COMPARE(PG_BYTEA),
-	ARITHMETIC(PG_INT2, PG_INT2, PG_INT2), ARITHMETIC(PG_INT4, PG_INT4, PG_INT4),
-	ARITHMETIC(PG_INT8, PG_INT8, PG_INT8), ARITHMETIC(PG_INT4, PG_INT2, PG_INT4),
-	ARITHMETIC(PG_INT4, PG_INT4, PG_INT2), ARITHMETIC(PG_INT8, PG_INT2, PG_INT8),
-	ARITHMETIC(PG_INT8, PG_INT8, PG_INT2), ARITHMETIC(PG_INT8, PG_INT4, PG_INT8),
-	ARITHMETIC(PG_INT8, PG_INT8, PG_INT4), ON_INT(PG_INT2), ON_INT(PG_INT4), ON_INT(PG_INT8),
+	COMPARE(PG_INT4),
+	COMPARE(PG_INT2),
+	COMPARE(PG_INT8),
+	COMPARE_INT(PG_INT2, PG_INT4),
+	COMPARE_INT(PG_INT4, PG_INT2),
+	COMPARE_INT(PG_INT2, PG_INT8),
+	COMPARE_INT(PG_INT8, PG_INT2),
+	COMPARE_INT(PG_INT4, PG_INT8),
+	COMPARE_INT(PG_INT8, PG_INT4),
+	COMPARE(PG_NUMERIC),
+	COMPARE(PG_FLOAT4),
+	COMPARE(PG_FLOAT8),
+	COMPARE(PG_TEXT),
+	COMPARE(PG_BPCHAR),
+	COMPARE(PG_BOOL),
+	COMPARE(PG_DATE),
+	COMPARE(PG_TIME),
+	COMPARE(PG_TIMESTAMP),
+	COMPARE(PG_TIMESTAMPTZ),
+	COMPARE(PG_INTERVAL),
+	COMPARE(PG_BYTEA),
+	ARITHMETIC(PG_INT2, PG_INT2, PG_INT2),
+	ARITHMETIC(PG_INT4, PG_INT4, PG_INT4),
+	ARITHMETIC(PG_INT8, PG_INT8, PG_INT8),
+	ARITHMETIC(PG_INT4, PG_INT2, PG_INT4),
+	ARITHMETIC(PG_INT4, PG_INT4, PG_INT2),
+	ARITHMETIC(PG_INT8, PG_INT2, PG_INT8),
+	ARITHMETIC(PG_INT8, PG_INT8, PG_INT2),
+	ARITHMETIC(PG_INT8, PG_INT4, PG_INT8),
+	ARITHMETIC(PG_INT8, PG_INT8, PG_INT4),
+	ON_INT(PG_INT2),
+	ON_INT(PG_INT4),
+	ON_INT(PG_INT8),
 	{ "+", PG_NUMERIC, { PG_NUMERIC, PG_NUMERIC }, 2, false, num_add },
 	{ "-", PG_NUMERIC, { PG_NUMERIC, PG_NUMERIC }, 2, false, num_sub },
 	{ "*", PG_NUMERIC, { PG_NUMERIC, PG_NUMERIC }, 2, false, num_mul },
@@ -823,7 +908,10 @@ static const struct func table[] = {
 	{ "+", PG_INTERVAL, { PG_INTERVAL, PG_INTERVAL }, 2, false, iv_add },
 	{ "-", PG_INTERVAL, { PG_INTERVAL, PG_INTERVAL }, 2, false, iv_sub },
 	{ "-", PG_INTERVAL, { PG_INTERVAL }, 1, false, iv_neg },
-	ON_TIME(PG_DATE), ON_TIME(PG_TIME), ON_TIME(PG_TIMESTAMP), ON_TIME(PG_TIMESTAMPTZ),
+	ON_TIME(PG_DATE),
+	ON_TIME(PG_TIME),
+	ON_TIME(PG_TIMESTAMP),
+	ON_TIME(PG_TIMESTAMPTZ),
 	ON_TIME(PG_INTERVAL),
 	{ "date_trunc", PG_TIMESTAMP, { PG_TEXT, PG_TIMESTAMP }, 2, false, date_trunc },
 	{ "date_trunc", PG_TIMESTAMPTZ, { PG_TEXT, PG_TIMESTAMPTZ }, 2, false, date_trunc },
@@ -871,7 +959,8 @@ static const struct func table[] = {
 	{ "!~~", PG_BOOL, { PG_BPCHAR, PG_TEXT }, 2, false, run_not_like },
 	{ "~~*", PG_BOOL, { PG_TEXT, PG_TEXT }, 2, false, run_ilike },
 	{ "!~~*", PG_BOOL, { PG_TEXT, PG_TEXT }, 2, false, run_not_ilike },
-	ON_JSON(PG_JSON), ON_JSON(PG_JSONB),
+	ON_JSON(PG_JSON),
+	ON_JSON(PG_JSONB),
 };
 enum { FUNCS = sizeof(table) / sizeof(table[0]), MAX_CANDIDATES = 64 };
 
@@ -948,7 +1037,8 @@ static size_t keep_best(const struct func **c, size_t n, const struct sqltype *a
 
 /* Untyped literals: a string where any candidate takes one, else the one category they agree on;
  * in it the preferred type, if some candidate takes that. */
-static size_t settle_unknown(const struct func **c, size_t n, const struct sqltype *args, size_t count)
+static size_t settle_unknown(const struct func **c, size_t n, const struct sqltype *args,
+			     size_t count)
 {
 	for (size_t i = 0; i < count && n > 1; i++) {
 		char category = 0;
@@ -981,7 +1071,8 @@ static size_t settle_unknown(const struct func **c, size_t n, const struct sqlty
 	return n;
 }
 
-static int none(const char *name, const struct sqltype *args, size_t count, bool several, struct err *e)
+static int none(const char *name, const struct sqltype *args, size_t count, bool several,
+		struct err *e)
 {
 	bool sign = !((name[0] | 0x20) >= 'a' && (name[0] | 0x20) <= 'z');
 	struct buf b = { 0 };
@@ -998,16 +1089,20 @@ static int none(const char *name, const struct sqltype *args, size_t count, bool
 		}
 		buf_addch(&b, ')');
 	}
-	err_set(e, FAILED, several ? "%s could mean several things" : "%s is not supported", b.data);
+	err_set(e, FAILED, several ? "%s could mean several things" : "%s is not supported",
+		b.data);
 	buf_release(&b);
-	return err_hint(e, FAILED, several ? "Cast one side to say which is meant." :
-			"Cast to types it takes; starpipe-star(5) lists them. Floats compute as numeric.");
+	return err_hint(e, FAILED,
+			several ? "Cast one side to say which is meant." :
+				  "Cast to types it takes; starpipe-star(5) lists them. Floats "
+				  "compute as numeric.");
 }
 
 static const struct func *exact(const char *name, const struct sqltype *args, size_t count)
 {
 	for (size_t i = 0; i < FUNCS; i++)
-		if (!table[i].variadic && table[i].count == count && strcmp(table[i].name, name) == 0 &&
+		if (!table[i].variadic && table[i].count == count &&
+		    strcmp(table[i].name, name) == 0 &&
 		    score(&table[i], args, count, EXACT) == count)
 			return &table[i];
 	return NULL;
@@ -1040,7 +1135,8 @@ int func_find(const char *name, const struct sqltype *args, size_t count, const 
 			return OK;
 	}
 	for (size_t i = 0; i < FUNCS && n < MAX_CANDIDATES; i++)
-		if (strcmp(table[i].name, name) == 0 && takes(&table[i], count) && fits(&table[i], args, count))
+		if (strcmp(table[i].name, name) == 0 && takes(&table[i], count) &&
+		    fits(&table[i], args, count))
 			c[n++] = &table[i];
 	for (size_t i = 0; i < count; i++)
 		any = any || args[i].base == PG_ANY;

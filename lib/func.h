@@ -24,7 +24,8 @@ struct func {
 	size_t count;
 	bool variadic;                /* the last argument may repeat, and NULLs are passed on */
 	/* Arguments are not null, unless variadic. */
-	int (*run)(const struct func_call *c, const struct value *args, struct value *out, struct err *e);
+	int (*run)(const struct func_call *c, const struct value *args, struct value *out,
+		   struct err *e);
 };
 
 /* The function for these argument types. OK with *f NULL where the types are not known (PG_ANY)

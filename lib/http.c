@@ -55,7 +55,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 	struct http *h = arg;
 
 	if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
-		buf_reset(&h->res->headers); /* only those of the last answer (after 100 Continue) */
+		buf_reset(
+			&h->res->headers); /* only those of the last answer (after 100 Continue) */
 	if (h->res->headers.len < 65536)
 		buf_add(&h->res->headers, data, size * count);
 	return size * count;
@@ -121,13 +122,14 @@ static void set_method(CURL *c, const struct http_request *req)
 static int no_answer(CURLcode code, struct err *e)
 {
 	bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-			code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-			code == CURLE_WRITE_ERROR;
+			code == CURLE_PEER_FAILED_VERIFICATION ||
+			code == CURLE_SSL_CACERT_BADFILE || code == CURLE_WRITE_ERROR;
 
 	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s", curl_easy_strerror(code));
 }
 
-int http_send(struct http *h, const struct http_request *req, struct http_response *res, struct err *e)
+int http_send(struct http *h, const struct http_request *req, struct http_response *res,
+	      struct err *e)
 {
 	struct curl_slist *headers = NULL;
 	CURLcode code;
@@ -173,7 +175,8 @@ struct str http_header(const struct http_response *res, const char *name)
 				v.len--;
 			return v;
 		}
-		rest = (struct str){ rest.data + len + (end != NULL), rest.len - len - (end != NULL) };
+		rest = (struct str){ rest.data + len + (end != NULL),
+				     rest.len - len - (end != NULL) };
 	}
 	return (struct str){ "", 0 };
 }

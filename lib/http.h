@@ -33,7 +33,8 @@ int http_open(struct http **h, struct err *e);
 
 /* OK for any answer, whatever its status. No answer: TRY_LATER (network, timeout) or FAILED (URL,
  * certificate). */
-int http_send(struct http *h, const struct http_request *req, struct http_response *res, struct err *e);
+int http_send(struct http *h, const struct http_request *req, struct http_response *res,
+	      struct err *e);
 
 /* A header's value without blanks around it, or empty. Valid as long as res. */
 struct str http_header(const struct http_response *res, const char *name);

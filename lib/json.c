@@ -24,7 +24,8 @@ int json_parse(struct str text, struct json **doc, struct err *e)
 		*doc = (struct json *)(void *)v;
 	} else {
 		why[strcspn(why, "\n")] = '\0';
-		rc = err_set(e, BAD_DATA, "invalid JSON: %s", why[0] ? why : "unexpected end of text");
+		rc = err_set(e, BAD_DATA, "invalid JSON: %s",
+			     why[0] ? why : "unexpected end of text");
 	}
 	return rc;
 }
@@ -163,7 +164,8 @@ static size_t put_utf8(char out[4], unsigned c)
 	return n;
 }
 
-/* s starts with \uXXXX; *c is its character. Returns the bytes used, 0 for half a surrogate pair. */
+/* s starts with \uXXXX; *c is its character. Returns the bytes used, 0 for half a surrogate pair.
+ */
 static size_t unicode_escape(struct str s, unsigned *c)
 {
 	unsigned low;

@@ -1,12 +1,11 @@
 /* lake - steps and commit records */
 #include "lake.h"
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "hash.h"
 #include "json.h"
 #include "log.h"
 #include "mem.h"
@@ -22,7 +21,7 @@ struct part {
 	struct buf chunk;
 	struct upload *upload; /* NULL: no object open */
 	struct compressor *compressor;
-	EVP_MD_CTX *hash;
+	struct hash *hash;
 	char *path;
 	uint64_t rows, bytes, all_rows;
 	unsigned objects;
@@ -95,7 +94,8 @@ static int find_last(struct lake *l, struct err *e)
 		struct field v;
 		size_t at = 0;
 
-		while ((rc = scan_member(buf_str(&text), &at, &key, &v, e)) == OK && v.kind != F_ABSENT)
+		while ((rc = scan_member(buf_str(&text), &at, &key, &v, e)) == OK &&
+		       v.kind != F_ABSENT)
 			if (str_eqz(key, "\"state\"") && v.kind == F_OBJECT)
 				buf_addstr(&l->state, v.text);
 		if (rc != OK)
@@ -132,11 +132,12 @@ static void name_step(struct lake *l)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	RAND_bytes(random, sizeof(random));
+	random_bytes(random, sizeof(random));
 	strftime(l->day, sizeof(l->day), "%Y/%m/%d", &tm);
 	strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &tm);
-	snprintf(l->id, sizeof(l->id), "%s.%03ldZ-%02x%02x%02x%02x%02x%02x", time_text, now.tv_nsec / 1000000,
-		 random[0], random[1], random[2], random[3], random[4], random[5]);
+	snprintf(l->id, sizeof(l->id), "%s.%03ldZ-%02x%02x%02x%02x%02x%02x", time_text,
+		 now.tv_nsec / 1000000, random[0], random[1], random[2], random[3], random[4],
+		 random[5]);
 }
 
 static struct part *part_of(struct lake *l, const struct wire_table *t)
@@ -176,11 +177,13 @@ static int open_object(struct lake *l, struct part *p, struct err *e)
 	buf_addf(&key, "%s%s", l->root, path.data);
 	p->path = xstrndup(path.data, path.len);
 	p->rows = p->bytes = 0;
-	p->hash = EVP_MD_CTX_new();
-	EVP_DigestInit_ex(p->hash, EVP_sha256(), NULL);
+	p->hash = hash_new();
 	p->compressor = compressor_new(l->codec);
-	rc = upload_open(l->store, key.data, l->codec == CODEC_GZIP ? "application/gzip" :
-			 l->codec == CODEC_ZSTD ? "application/zstd" : "application/x-ndjson", &p->upload, e);
+	rc = upload_open(l->store, key.data,
+			 l->codec == CODEC_GZIP ? "application/gzip" :
+			 l->codec == CODEC_ZSTD ? "application/zstd" :
+						  "application/x-ndjson",
+			 &p->upload, e);
 	buf_release(&path);
 	buf_release(&key);
 	return rc;
@@ -196,34 +199,31 @@ static int push(struct lake *l, struct part *p, bool last, struct err *e)
 	buf_reset(&p->chunk);
 	if (rc != OK)
 		return rc;
-	EVP_DigestUpdate(p->hash, l->packed.data, l->packed.len);
+	hash_add(p->hash, buf_str(&l->packed));
 	p->bytes += l->packed.len;
 	return upload_write(p->upload, buf_str(&l->packed), e);
 }
 
 static void add_object(struct lake *l, const struct part *p)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
+	char hash[SHA256_HEX + 1];
 	struct buf *b = &l->objects;
 
-	EVP_DigestFinal_ex(p->hash, hash, NULL);
+	hash_hex(p->hash, hash);
 	buf_addz(b, b->len ? ",\n  {\"path\":" : "\n  {\"path\":");
 	json_add_string(b, str_of(p->path));
 	buf_addz(b, ",\"table\":");
 	json_add_string(b, str_of(p->table->name));
-	buf_addf(b, ",\"rows\":%llu,\"bytes\":%llu,\"sha256\":\"", (unsigned long long)p->rows,
-		 (unsigned long long)p->bytes);
-	for (int i = 0; i < 32; i++)
-		buf_addf(b, "%02x", hash[i]);
-	buf_addf(b, "\",\"encoding\":\"%s\"}", l->codec == CODEC_GZIP ? "gzip" : l->codec == CODEC_ZSTD ? "zstd" :
-		 "identity");
+	buf_addf(b, ",\"rows\":%llu,\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\"}",
+		 (unsigned long long)p->rows, (unsigned long long)p->bytes, hash,
+		 codec_name(l->codec));
 }
 
 static void drop_object(struct part *p)
 {
 	upload_abort(p->upload);
 	compressor_free(p->compressor);
-	EVP_MD_CTX_free(p->hash);
+	hash_free(p->hash);
 	free(p->path);
 	p->upload = NULL;
 	p->compressor = NULL;
@@ -265,11 +265,13 @@ static int bound_memory(struct lake *l, struct err *e)
 	}
 	if (held <= HELD_AT_MOST || !largest)
 		return OK;
-	return upload_held(largest->upload) >= UPLOAD_PART_MIN ? upload_send_held(largest->upload, e) :
-	       close_object(l, largest, e);
+	return upload_held(largest->upload) >= UPLOAD_PART_MIN ?
+		       upload_send_held(largest->upload, e) :
+		       close_object(l, largest, e);
 }
 
-int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row, struct err *e)
+int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row,
+	      struct err *e)
 {
 	struct part *p = part_of(l, t);
 	int rc = p->upload ? OK : open_object(l, p, e);
@@ -296,7 +298,9 @@ static void add_record(struct lake *l, struct buf *b, struct str state)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_addf(b, "{\"step\":%llu,\"id\":\"%s\",\"committed_at\":\"%s\",\"tool\":\"%s\",\n \"tables\":[",
+	buf_addf(b,
+		 "{\"step\":%llu,\"id\":\"%s\",\"committed_at\":\"%s\",\"tool\":\"%s\",\n "
+		 "\"tables\":[",
 		 (unsigned long long)l->last + 1, l->id, when, log_tool());
 	for (size_t i = 0; i < l->part_count; i++) {
 		buf_addz(b, i ? ",\n  " : "\n  ");

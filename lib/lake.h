@@ -3,13 +3,12 @@
  *     ROOT/table/YYYY/MM/DD/STEP.jsonl[.gz|.zst]    rows of one table and step
  *     ROOT/_commits/00000000000000000007.json       the record that makes step 7 exist
  *
- * Records count from 1 without a gap and are written with put-if-absent, so the last one is found by
- * looking, never by listing, and of two runs that saw the same last record one loses. Objects have
- * names of their own and are never overwritten. A record holds, as JSON:
- *     step, id, committed_at, tool
- *     tables   the @table lines of all tables of the step, empty ones too, with "rows"
- *     objects  path (below ROOT), table, rows, bytes, sha256, encoding
- *     state    the stream's @state, if it had one */
+ * Records count from 1 without a gap and are written with put-if-absent, so the last one is found
+ * by looking, never by listing, and of two runs that saw the same last record one loses. Objects
+ * have names of their own and are never overwritten. A record holds, as JSON: step, id,
+ * committed_at, tool tables   the @table lines of all tables of the step, empty ones too, with
+ * "rows" objects  path (below ROOT), table, rows, bytes, sha256, encoding state    the stream's
+ * @state, if it had one */
 #ifndef STARPIPE_LAKE_H
 #define STARPIPE_LAKE_H
 
@@ -28,10 +27,13 @@ struct str lake_state(const struct lake *l);
 /* Tell of a table, rows or not. */
 void lake_table(struct lake *l, const struct wire_table *t);
 
-/* One line (with its line break) of table t, a row or an @delete. Memory is bounded over all tables. */
-int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row, struct err *e);
+/* One line (with its line break) of table t, a row or an @delete. Memory is bounded over all
+ * tables. */
+int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row,
+	      struct err *e);
 
-/* Publish what was written since the last commit as one step. LOST_RACE if another run was first. */
+/* Publish what was written since the last commit as one step. LOST_RACE if another run was first.
+ */
 int lake_commit(struct lake *l, struct str state, struct err *e);
 
 uint64_t lake_objects(const struct lake *l); /* published */

@@ -79,7 +79,8 @@ static void add_field(struct buf *b, const char *name, const char *value)
 	add_quoted(b, value);
 }
 
-static void emit(const char *level, const char *msg, const char *excerpt, const char *hint, int code)
+static void emit(const char *level, const char *msg, const char *excerpt, const char *hint,
+		 int code)
 {
 	struct buf b = { 0 };
 	char when[32], number[16] = "";

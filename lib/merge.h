@@ -17,7 +17,8 @@
 
 enum merge_kind {
 	MERGE_UPSERT,  /* one row per key, the last one wins */
-	MERGE_HISTORY, /* one row per version of a key, numbered by a column the warehouse generates */
+	MERGE_HISTORY, /* one row per version of a key, numbered by a column the warehouse generates
+			*/
 	MERGE_REPLACE  /* no key: the step's rows are the table's contents */
 };
 

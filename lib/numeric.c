@@ -321,7 +321,8 @@ static bool add_special(struct numeric *r, const struct numeric *x, const struct
 	return true;
 }
 
-void numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a)
+void numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		 struct arena *a)
 {
 	int scale;
 
@@ -332,7 +333,8 @@ void numeric_add(struct numeric *r, const struct numeric *x, const struct numeri
 	store(r, s1, scale, a);
 }
 
-void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a)
+void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		 struct arena *a)
 {
 	struct numeric minus;
 
@@ -342,10 +344,13 @@ void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeri
 
 static int sign(const struct numeric *n)
 {
-	return n->kind == NUM_FINITE ? (n->size > 0) - (n->size < 0) : n->kind == NUM_PLUS_INF ? 1 : -1;
+	return n->kind == NUM_FINITE   ? (n->size > 0) - (n->size < 0) :
+	       n->kind == NUM_PLUS_INF ? 1 :
+					 -1;
 }
 
-void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a)
+void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		 struct arena *a)
 {
 	int scale = x->scale + y->scale;
 	mpz_t v, w;
@@ -418,8 +423,8 @@ static int division_by_zero(struct err *e)
 	return err_set(e, BAD_DATA, "division by zero");
 }
 
-int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a,
-		struct err *e)
+int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e)
 {
 	mpz_t v, w;
 	long shift;
@@ -458,8 +463,8 @@ int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric
 	return OK;
 }
 
-int numeric_mod(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a,
-		struct err *e)
+int numeric_mod(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e)
 {
 	int scale;
 
@@ -499,8 +504,8 @@ void numeric_abs(struct numeric *r, const struct numeric *x)
 		*r = *x;
 }
 
-void numeric_round(struct numeric *r, const struct numeric *x, int digits, enum numeric_rounding how,
-		   struct arena *a)
+void numeric_round(struct numeric *r, const struct numeric *x, int digits,
+		   enum numeric_rounding how, struct arena *a)
 {
 	mpz_t v;
 

@@ -23,7 +23,8 @@ struct numeric {
 	const unsigned long *limbs;
 };
 
-/* numeric_in: blanks, sign, digits, point, exponent, NaN, Infinity. BAD_DATA as PostgreSQL says it. */
+/* numeric_in: blanks, sign, digits, point, exponent, NaN, Infinity. BAD_DATA as PostgreSQL says it.
+ */
 int numeric_parse(struct numeric *n, struct str text, struct arena *a, struct err *e);
 void numeric_from_i64(struct numeric *n, int64_t i, struct arena *a);
 
@@ -38,21 +39,24 @@ void numeric_add_key(const struct numeric *n, struct buf *out);
 /* NaN equals itself and is above all. */
 int numeric_cmp(const struct numeric *x, const struct numeric *y);
 
-void numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a);
-void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a);
-void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a);
-int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a,
-		struct err *e);
-int numeric_mod(struct numeric *r, const struct numeric *x, const struct numeric *y, struct arena *a,
-		struct err *e);
+void numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		 struct arena *a);
+void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		 struct arena *a);
+void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		 struct arena *a);
+int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e);
+int numeric_mod(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e);
 void numeric_neg(struct numeric *r, const struct numeric *x);
 void numeric_abs(struct numeric *r, const struct numeric *x);
 
 enum numeric_rounding { ROUND_HALF_AWAY, ROUND_TRUNC, ROUND_CEIL, ROUND_FLOOR };
 
 /* To digits behind the point; a negative number of them rounds before it. */
-void numeric_round(struct numeric *r, const struct numeric *x, int digits, enum numeric_rounding how,
-		   struct arena *a);
+void numeric_round(struct numeric *r, const struct numeric *x, int digits,
+		   enum numeric_rounding how, struct arena *a);
 
 /* numeric(precision, scale): "numeric field overflow" where it does not fit. */
 int numeric_limit(struct numeric *r, const struct numeric *x, int precision, int scale,

@@ -93,8 +93,8 @@ static int set_value(const struct opt *o, const char *text, struct err *e)
 	}
 	case OPT_SIZE:
 		if (!str_to_size(str_of(text), INT64_MAX, o->to))
-			return opt_misuse(e, "--%s: \"%s\" is not a size such as 64K or 16MiB", o->name,
-					  text);
+			return opt_misuse(e, "--%s: \"%s\" is not a size such as 64K or 16MiB",
+					  o->name, text);
 		break;
 	case OPT_NUMBER:
 		if (!str_to_i64(str_of(text), 0, INT64_MAX, &n))
@@ -128,8 +128,9 @@ static size_t build_tables(const struct tool *t, const struct opt **all, struct 
 	for (size_t l = 0; l < 2; l++)
 		for (const struct opt *o = lists[l]; o->name && n < MAX_OPTS; o++, n++) {
 			all[n] = o;
-			longs[n] = (struct option){ o->name, o->arg ? required_argument : no_argument,
-						    NULL, FIRST_LONG + (int)n };
+			longs[n] =
+				(struct option){ o->name, o->arg ? required_argument : no_argument,
+						 NULL, FIRST_LONG + (int)n };
 			if (o->letter) {
 				*shorts++ = o->letter;
 				if (o->arg)

@@ -50,7 +50,8 @@ static int connect_failed(PGconn *conn, const char *conninfo, struct err *e)
 	}
 	err_set(e, rc, "could not connect to PostgreSQL: %s", why);
 	if (rc == TRY_LATER)
-		err_hint(e, rc, "Is the server there? Try 'pg_isready' with the same connection string.");
+		err_hint(e, rc,
+			 "Is the server there? Try 'pg_isready' with the same connection string.");
 	else if (PQconnectionNeedsPassword(conn))
 		err_hint(e, rc, "Put the password into ~/.pgpass or PGPASSWORD.");
 	return rc;
@@ -81,7 +82,8 @@ static int kind_of(PGconn *conn, const char *state)
 	if (PQstatus(conn) != CONNECTION_OK || !state)
 		return PQstatus(conn) != CONNECTION_OK ? TRY_LATER : FAILED;
 	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
-	    strncmp(state, "40", 2) == 0 || strncmp(state, "53", 2) == 0 || strcmp(state, "55P03") == 0)
+	    strncmp(state, "40", 2) == 0 || strncmp(state, "53", 2) == 0 ||
+	    strcmp(state, "55P03") == 0)
 		return TRY_LATER;
 	if (strncmp(state, "28", 2) == 0 || strcmp(state, "42501") == 0)
 		return NOT_PERMITTED;
@@ -125,10 +127,12 @@ int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e)
 int pgio_query(PGconn *conn, const char *sql, int count, const char *const *params, PGresult **res,
 	       struct err *e)
 {
-	return finish_query(conn, PQexecParams(conn, sql, count, NULL, params, NULL, NULL, 0), res, e);
+	return finish_query(conn, PQexecParams(conn, sql, count, NULL, params, NULL, NULL, 0), res,
+			    e);
 }
 
-int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there, struct err *e)
+int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there,
+		      struct err *e)
 {
 	struct buf name = { 0 };
 	const char *params[1];

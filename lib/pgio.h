@@ -27,11 +27,13 @@ int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e);
 int pgio_query(PGconn *conn, const char *sql, int count, const char *const *params, PGresult **res,
 	       struct err *e);
 
-/* e from a failed result (or the connection's state), "could not <what>: reason". Clears nothing. */
+/* e from a failed result (or the connection's state), "could not <what>: reason". Clears nothing.
+ */
 int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what);
 
 /* Is there a table, view or the like of that name? */
-int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there, struct err *e);
+int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there,
+		      struct err *e);
 
 /* Append "schema"."table". */
 void pgio_add_qualified(struct buf *b, const char *schema, const char *table);

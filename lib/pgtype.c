@@ -102,8 +102,10 @@ void pg_type_add_name(struct buf *b, const struct pg_type *t)
 static bool is_plain(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ,-()[]",
-			    s.data[i]) || !s.data[i])
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ "
+			    ",-()[]",
+			    s.data[i]) ||
+		    !s.data[i])
 			return false;
 	return true;
 }
@@ -118,7 +120,8 @@ void pg_type_add_sql(struct buf *b, struct str name)
 	if (!is_plain(mods) || (t.base == PG_INTERVAL && !is_plain(name))) {
 		pg_add_ident(b, name); /* there is no such type, and the server will say so */
 	} else if (t.base == PG_INTERVAL) {
-		buf_addstr(b, name); /* a keyword: its fields and precision are syntax of their own */
+		buf_addstr(b,
+			   name); /* a keyword: its fields and precision are syntax of their own */
 	} else {
 		buf_addz(b, "pg_catalog.");
 		if (t.base != PG_OTHER) {

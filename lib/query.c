@@ -221,7 +221,8 @@ static int from_series(struct compiler *c, const struct json *node, struct relat
 
 	if (!call || strcmp(string_at(names, json_count(names) - 1), "generate_series") != 0 ||
 	    json_count(args) < 2 || json_count(args) > 3)
-		return not_here(c, call ? call : node, "a function other than generate_series in FROM", e);
+		return not_here(c, call ? call : node,
+				"a function other than generate_series in FROM", e);
 	r->kind = REL_SERIES;
 	r->series_count = json_count(args);
 	r->series = zalloc(c, 3 * sizeof(*r->series));
@@ -229,10 +230,12 @@ static int from_series(struct compiler *c, const struct json *node, struct relat
 		if ((rc = expr_bind(&none, json_at(args, i), &r->series[i], e)) != OK)
 			return rc;
 	type = r->series[0]->type.base == PG_UNKNOWN ? r->series[1]->type : r->series[0]->type;
-	if (type.base >= PG_DATE && type.base <= PG_TIMESTAMPTZ && type.base != PG_TIME && r->series_count == 3) {
+	if (type.base >= PG_DATE && type.base <= PG_TIMESTAMPTZ && type.base != PG_TIME &&
+	    r->series_count == 3) {
 		/* PostgreSQL prefers timestamptz where a date does not say which */
 		type = sqltype_of(type.base == PG_TIMESTAMP ? PG_TIMESTAMP : PG_TIMESTAMPTZ);
-		rc = expr_cast(&none, r->series[2], sqltype_of(PG_INTERVAL), CAST_IMPLICIT, &r->series[2], e);
+		rc = expr_cast(&none, r->series[2], sqltype_of(PG_INTERVAL), CAST_IMPLICIT,
+			       &r->series[2], e);
 	} else if (type.base == PG_INT4 || type.base == PG_INT8) {
 		for (size_t i = 0; i < r->series_count; i++)
 			if (r->series[i]->type.base == PG_INT8)
@@ -246,7 +249,8 @@ static int from_series(struct compiler *c, const struct json *node, struct relat
 		rc = expr_cast(&none, r->series[i], type, CAST_IMPLICIT, &r->series[i], e);
 	if (rc != OK)
 		return rc;
-	name_columns(c, t, json_string(json_get(alias, "aliasname")), 1, json_get(alias, "colnames"));
+	name_columns(c, t, json_string(json_get(alias, "aliasname")), 1,
+		     json_get(alias, "colnames"));
 	if (!t->alias)
 		t->alias = "generate_series";
 	if (!t->columns[0].name)
@@ -291,7 +295,8 @@ static int add_condition(struct compiler *c, struct select *s, struct relation *
 			 struct err *e)
 {
 	uint64_t own = (uint64_t)1 << r->index, all = expr_tables(x);
-	bool equality = x->kind == EX_CALL && x->count == 2 && x->func && strcmp(x->func->name, "=") == 0;
+	bool equality =
+		x->kind == EX_CALL && x->count == 2 && x->func && strcmp(x->func->name, "=") == 0;
 
 	if (equality) {
 		uint64_t left = expr_tables(x->args[0]), right = expr_tables(x->args[1]);
@@ -313,13 +318,14 @@ static int add_condition(struct compiler *c, struct select *s, struct relation *
 		s->where = and_with(c, s->where, x);
 		return OK;
 	}
-	star_error(c->star, x->at, e, "a LEFT JOIN takes equalities of both sides, and conditions on the "
+	star_error(c->star, x->at, e,
+		   "a LEFT JOIN takes equalities of both sides, and conditions on the "
 		   "table it joins");
 	return err_hint(e, USAGE, "Put a condition on the other tables into WHERE.");
 }
 
-static int bind_condition(struct compiler *c, struct select *s, const struct json *node, struct expr **x,
-			  struct err *e)
+static int bind_condition(struct compiler *c, struct select *s, const struct json *node,
+			  struct expr **x, struct err *e)
 {
 	int rc = expr_bind(&s->scope, node, x, e);
 
@@ -331,8 +337,8 @@ static int bind_condition(struct compiler *c, struct select *s, const struct jso
 }
 
 /* ON a AND b AND c: part by part. */
-static int join_on(struct compiler *c, struct select *s, struct relation *r, const struct json *node,
-		   struct err *e)
+static int join_on(struct compiler *c, struct select *s, struct relation *r,
+		   const struct json *node, struct err *e)
 {
 	const struct json *bool_expr = json_get(node, "BoolExpr");
 	const char *op = json_string(json_get(bool_expr, "boolop"));
@@ -369,24 +375,32 @@ static int using_column(struct compiler *c, struct select *s, size_t first, size
 			if (strcmp(col->name, name) != 0 || col->merged)
 				continue;
 			x = zalloc(c, sizeof(*x));
-			*x = (struct expr){ .kind = EX_COLUMN, .type = col->type, .at = at, .table = t, .column = i };
+			*x = (struct expr){ .kind = EX_COLUMN,
+					    .type = col->type,
+					    .at = at,
+					    .table = t,
+					    .column = i };
 			col->used = true;
 			*out = x;
 			found++;
 		}
 		if (st->open && s->scope.on_open)
-			s->scope.on_open(s->scope.arg, last - first == 1 ? t : s->scope.count, name);
+			s->scope.on_open(s->scope.arg, last - first == 1 ? t : s->scope.count,
+					 name);
 	}
 	if (found == 1)
 		return OK;
 	*out = NULL;
-	return found == 0 && open ? OK :
-	       star_error(c->star, at, e, found ? "column \"%s\" of USING is in more than one table" :
-			  "column \"%s\" of USING does not exist in both tables", name);
+	return found == 0 && open ?
+		       OK :
+		       star_error(c->star, at, e,
+				  found ? "column \"%s\" of USING is in more than one table" :
+					  "column \"%s\" of USING does not exist in both tables",
+				  name);
 }
 
-static int join_using(struct compiler *c, struct select *s, struct relation *r, const struct json *names,
-		      size_t at, struct err *e)
+static int join_using(struct compiler *c, struct select *s, struct relation *r,
+		      const struct json *names, size_t at, struct err *e)
 {
 	for (size_t i = 0; i < json_count(names); i++) {
 		const char *name = string_at(names, i);
@@ -446,7 +460,8 @@ static int from_item(struct compiler *c, struct select *s, const struct json *no
 		return rc;
 	for (size_t i = 0; i < s->scope.count; i++)
 		if (strcmp(s->scope.tables[i].alias, t->alias) == 0)
-			return star_error(c->star, star_at(n), e, "table \"%s\" is twice in FROM: give one an alias",
+			return star_error(c->star, star_at(n), e,
+					  "table \"%s\" is twice in FROM: give one an alias",
 					  t->alias);
 	s->scope.count++;
 	return OK;
@@ -464,8 +479,10 @@ static int from_join(struct compiler *c, struct select *s, const struct json *no
 	if (json_get(right, "JoinExpr"))
 		return not_here(c, right, "a join in parentheses", e);
 	if ((strcmp(type, "JOIN_INNER") != 0 && strcmp(type, "JOIN_LEFT") != 0) ||
-	    json_get(join, "isNatural") || (!json_get(join, "quals") && !json_get(join, "usingClause"))) {
-		star_error(c->star, star_at(json_member(right, 0, &type)), e, "this kind of join is not supported");
+	    json_get(join, "isNatural") ||
+	    (!json_get(join, "quals") && !json_get(join, "usingClause"))) {
+		star_error(c->star, star_at(json_member(right, 0, &type)), e,
+			   "this kind of join is not supported");
 		return err_hint(e, USAGE, "Use JOIN or LEFT JOIN with ON or USING.");
 	}
 	if ((rc = from_join(c, s, json_get(join, "larg"), e)) != OK ||
@@ -523,7 +540,9 @@ static const char *target_name(const struct json *target)
 		name = string_at(list, json_count(list) - 1);
 	}
 	if (!name)
-		name = json_get(val, "CaseExpr") ? "case" : json_get(val, "CoalesceExpr") ? "coalesce" : "?column?";
+		name = json_get(val, "CaseExpr")     ? "case" :
+		       json_get(val, "CoalesceExpr") ? "coalesce" :
+						       "?column?";
 	return name;
 }
 
@@ -545,7 +564,8 @@ static void add_target(struct compiler *c, struct query *q, struct expr *x, cons
 }
 
 /* * and table.*: all columns, the right side of a USING once. */
-static int add_star(struct compiler *c, struct query *q, const char *alias, size_t at, struct err *e)
+static int add_star(struct compiler *c, struct query *q, const char *alias, size_t at,
+		    struct err *e)
 {
 	struct scope *sc = &q->select->scope;
 	bool found = false;
@@ -563,16 +583,22 @@ static int add_star(struct compiler *c, struct query *q, const char *alias, size
 			if (!alias && st->columns[i].merged)
 				continue;
 			x = zalloc(c, sizeof(*x));
-			*x = (struct expr){ .kind = EX_COLUMN, .type = st->columns[i].type, .at = at, .table = t,
+			*x = (struct expr){ .kind = EX_COLUMN,
+					    .type = st->columns[i].type,
+					    .at = at,
+					    .table = t,
 					    .column = i };
 			st->columns[i].used = true;
 			add_target(c, q, x, st->columns[i].name);
 		}
 	}
-	return found ? OK : star_error(c->star, at, e, "table \"%s\" is not in this FROM", alias ? alias : "*");
+	return found ? OK :
+		       star_error(c->star, at, e, "table \"%s\" is not in this FROM",
+				  alias ? alias : "*");
 }
 
-static int select_targets(struct compiler *c, struct query *q, const struct json *list, struct err *e)
+static int select_targets(struct compiler *c, struct query *q, const struct json *list,
+			  struct err *e)
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *target = json_get(json_at(list, i), "ResTarget");
@@ -596,7 +622,8 @@ static int select_targets(struct compiler *c, struct query *q, const struct json
 }
 
 /* WHERE: what is said of the driver alone is looked at before any join. */
-static int select_where(struct compiler *c, struct select *s, const struct json *node, struct err *e)
+static int select_where(struct compiler *c, struct select *s, const struct json *node,
+			struct err *e)
 {
 	const struct json *bool_expr = json_get(node, "BoolExpr");
 	const char *op = json_string(json_get(bool_expr, "boolop"));
@@ -621,10 +648,13 @@ static int select_where(struct compiler *c, struct select *s, const struct json 
 
 static int unsupported_clause(struct compiler *c, const struct json *node, struct err *e)
 {
-	static const struct { const char *key, *what; } clauses[] = {
-		{ "groupClause", "GROUP BY" }, { "havingClause", "HAVING" }, { "windowClause", "WINDOW" },
-		{ "sortClause", "ORDER BY" }, { "limitCount", "LIMIT" }, { "limitOffset", "OFFSET" },
-		{ "withClause", "WITH" }, { "intoClause", "INTO" }, { "lockingClause", "FOR UPDATE" },
+	static const struct { const char *key, *what;
+	} clauses[] = {
+		{ "groupClause", "GROUP BY" },	   { "havingClause", "HAVING" },
+		{ "windowClause", "WINDOW" },	   { "sortClause", "ORDER BY" },
+		{ "limitCount", "LIMIT" },	   { "limitOffset", "OFFSET" },
+		{ "withClause", "WITH" },	   { "intoClause", "INTO" },
+		{ "lockingClause", "FOR UPDATE" },
 	};
 	const struct json *first = json_get(json_at(json_get(node, "targetList"), 0), "ResTarget");
 
@@ -634,9 +664,11 @@ static int unsupported_clause(struct compiler *c, const struct json *node, struc
 	return OK;
 }
 
-static int compile_select(struct compiler *c, const struct json *node, struct query *q, struct err *e)
+static int compile_select(struct compiler *c, const struct json *node, struct query *q,
+			  struct err *e)
 {
-	const struct json *from = json_get(node, "fromClause"), *distinct = json_get(node, "distinctClause");
+	const struct json *from = json_get(node, "fromClause"),
+			  *distinct = json_get(node, "distinctClause");
 	struct select *s = q->select = zalloc(c, sizeof(*s));
 	void **tell = zalloc(c, 2 * sizeof(*tell));
 	int rc;
@@ -646,24 +678,29 @@ static int compile_select(struct compiler *c, const struct json *node, struct qu
 	s->query = q;
 	s->pending_end = &s->pending;
 	s->rels = zalloc(c, (MAX_TABLES + 1) * sizeof(*s->rels));
-	s->scope = (struct scope){ .star = c->star, .arena = c->arena, .on_open = tell_open, .arg = tell };
+	s->scope = (struct scope){
+		.star = c->star, .arena = c->arena, .on_open = tell_open, .arg = tell
+	};
 	s->scope.tables = zalloc(c, (MAX_TABLES + 1) * sizeof(*s->scope.tables));
 	if (json_count(distinct) > 0 && json_count(json_at(distinct, 0)) > 0)
 		return not_here(c, json_at(distinct, 0), "DISTINCT ON", e);
 	if (json_count(from) > 1) {
-		star_error(c->star, star_at(json_get(json_at(from, 1), "RangeVar")), e, "a comma in FROM is not supported");
+		star_error(c->star, star_at(json_get(json_at(from, 1), "RangeVar")), e,
+			   "a comma in FROM is not supported");
 		return err_hint(e, USAGE, "Write JOIN ... ON instead.");
 	}
 	if ((rc = unsupported_clause(c, node, e)) != OK)
 		return rc;
 	if (json_count(from) && (rc = from_join(c, s, json_at(from, 0), e)) != OK)
 		return rc;
-	if (json_get(node, "whereClause") && (rc = select_where(c, s, json_get(node, "whereClause"), e)) != OK)
+	if (json_get(node, "whereClause") &&
+	    (rc = select_where(c, s, json_get(node, "whereClause"), e)) != OK)
 		return rc;
 	return select_targets(c, q, json_get(node, "targetList"), e);
 }
 
-static int compile_values(struct compiler *c, const struct json *lists, struct query *q, struct err *e)
+static int compile_values(struct compiler *c, const struct json *lists, struct query *q,
+			  struct err *e)
 {
 	struct scope none = { .star = c->star, .arena = c->arena };
 
@@ -684,7 +721,8 @@ static int compile_values(struct compiler *c, const struct json *lists, struct q
 		const struct json *items = json_get(json_get(json_at(lists, r), "List"), "items");
 
 		if (json_count(items) != q->count)
-			return star_error(c->star, 0, e, "VALUES lists must all be the same length");
+			return star_error(c->star, 0, e,
+					  "VALUES lists must all be the same length");
 		q->values[r] = zalloc(c, q->count * sizeof(struct expr *));
 		for (size_t i = 0; i < q->count; i++) {
 			int rc = expr_bind(&none, json_at(items, i), &q->values[r][i], e);
@@ -697,7 +735,8 @@ static int compile_values(struct compiler *c, const struct json *lists, struct q
 }
 
 /* Make the results of q of these types. A SELECT's list and VALUES convert by themselves, so that
- * an untyped literal takes the type it is wanted as; what is behind DISTINCT converts afterwards. */
+ * an untyped literal takes the type it is wanted as; what is behind DISTINCT converts afterwards.
+ */
 static int convert(struct compiler *c, struct query *q, const struct sqltype *types,
 		   enum cast_context context, struct err *e)
 {
@@ -711,14 +750,18 @@ static int convert(struct compiler *c, struct query *q, const struct sqltype *ty
 	} else if (q->values) {
 		for (size_t r = 0; r < q->value_count && rc == OK; r++)
 			for (size_t i = 0; i < q->count && rc == OK; i++)
-				rc = expr_cast(&self, q->values[r][i], types[i], context, &q->values[r][i], e);
+				rc = expr_cast(&self, q->values[r][i], types[i], context,
+					       &q->values[r][i], e);
 	} else {
 		q->convert = zalloc(c, q->count * sizeof(*q->convert));
 		for (size_t i = 0; i < q->count && rc == OK; i++) {
 			struct expr *x = zalloc(c, sizeof(*x));
 
-			*x = (struct expr){ .kind = EX_COLUMN, .type = q->types[i], .column = i,
-					    .at = q->select ? q->select->targets[i]->at : q->self.count };
+			*x = (struct expr){ .kind = EX_COLUMN,
+					    .type = q->types[i],
+					    .column = i,
+					    .at = q->select ? q->select->targets[i]->at :
+							      q->self.count };
 			rc = expr_cast(&self, x, types[i], context, &q->convert[i], e);
 		}
 	}
@@ -738,14 +781,17 @@ static int common_types(struct compiler *c, struct query *q, struct err *e)
 		int rc;
 
 		for (size_t r = 0; r < n; r++)
-			types[r] = q->values ? q->values[r][i]->type : r ? q->right->types[i] : q->left->types[i];
+			types[r] = q->values ? q->values[r][i]->type :
+				   r	     ? q->right->types[i] :
+					       q->left->types[i];
 		if (sqltype_common(types, n, &q->types[i], &a, &b))
 			continue;
 		sqltype_add_name(&names, a);
 		buf_addz(&names, " and ");
 		sqltype_add_name(&names, b);
 		rc = star_error(c->star, q->values ? q->values[0][i]->at : 0, e,
-				"%s types %s cannot be matched", q->values ? "VALUES" : "UNION", names.data);
+				"%s types %s cannot be matched", q->values ? "VALUES" : "UNION",
+				names.data);
 		buf_release(&names);
 		return rc;
 	}
@@ -757,7 +803,8 @@ static int take_part(void *arg, const struct field *fields, struct err *e)
 	return emit(arg, fields, e);
 }
 
-static int compile_union(struct compiler *c, const struct json *node, struct query *q, struct err *e)
+static int compile_union(struct compiler *c, const struct json *node, struct query *q,
+			 struct err *e)
 {
 	struct sqltype *types;
 	int rc;
@@ -771,7 +818,10 @@ static int compile_union(struct compiler *c, const struct json *node, struct que
 		return rc;
 	q->any_count = q->left->any_count || q->right->any_count;
 	if (q->left->count != q->right->count && !q->any_count)
-		return star_error(c->star, q->right->select && q->right->count ? q->right->select->targets[0]->at : 0,
+		return star_error(c->star,
+				  q->right->select && q->right->count ?
+					  q->right->select->targets[0]->at :
+					  0,
 				  e, "each part of a UNION needs the same number of columns");
 	q->count = q->left->count;
 	q->names = q->left->names;
@@ -842,10 +892,11 @@ static int compile(struct compiler *c, const struct json *node, struct query **o
 	return OK;
 }
 
-static int wrong_count(const struct star *s, const struct star_insert *in, size_t have, struct err *e)
+static int wrong_count(const struct star *s, const struct star_insert *in, size_t have,
+		       struct err *e)
 {
-	return star_error(s, in->at, e, "the SELECT gives %zu columns where %zu are to be filled", have,
-			  in->column_count);
+	return star_error(s, in->at, e, "the SELECT gives %zu columns where %zu are to be filled",
+			  have, in->column_count);
 }
 
 int query_compile(const struct star *s, const struct star_insert *in, query_lookup lookup,
@@ -893,7 +944,8 @@ int query_sources(const struct star *s, const struct star_insert *in, query_uses
 /* --- visiting --- */
 
 /* Everything below q, the deepest first: what has no query under it feeds what has. */
-static int visit(struct query *q, int (*f)(struct query *, void *, struct err *), void *arg, struct err *e)
+static int visit(struct query *q, int (*f)(struct query *, void *, struct err *), void *arg,
+		 struct err *e)
 {
 	int rc = OK;
 
@@ -945,7 +997,8 @@ static int find_changes(struct query *q, void *arg, struct err *e)
 	const char **name = arg;
 
 	(void)e;
-	for (size_t i = 0; q->select && q->select->scope.count > 1 && i < q->select->scope.count; i++) {
+	for (size_t i = 0; q->select && q->select->scope.count > 1 && i < q->select->scope.count;
+	     i++) {
 		const struct relation *r = &q->select->rels[i];
 
 		if (r->table && r->table->mode == WIRE_CHANGES)
@@ -974,7 +1027,8 @@ static int find_table(struct query *q, void *arg, struct err *e)
 
 	(void)e;
 	for (size_t i = 0; q->select && i < q->select->scope.count; i++)
-		r->found = r->found || (q->select->rels[i].table && q->select->rels[i].table == r->table);
+		r->found = r->found ||
+			   (q->select->rels[i].table && q->select->rels[i].table == r->table);
 	return OK;
 }
 
@@ -987,9 +1041,11 @@ bool query_reads(const struct query *q, const struct wire_table *t)
 	return r.found;
 }
 
-size_t query_key(const struct query *q, size_t *columns, size_t max, const struct wire_table **driver)
+size_t query_key(const struct query *q, size_t *columns, size_t max,
+		 const struct wire_table **driver)
 {
-	const struct wire_table *t = q->select && q->select->scope.count ? q->select->rels[0].table : NULL;
+	const struct wire_table *t =
+		q->select && q->select->scope.count ? q->select->rels[0].table : NULL;
 	size_t n = 0;
 
 	*driver = t;
@@ -1037,11 +1093,12 @@ static struct field field_of(struct str json)
 static void cut(const struct buf *text, const size_t *offsets, size_t count, struct field *fields)
 {
 	for (size_t i = 0; i < count; i++)
-		fields[i] = field_of((struct str){ text->data + offsets[i], offsets[i + 1] - offsets[i] });
+		fields[i] = field_of(
+			(struct str){ text->data + offsets[i], offsets[i + 1] - offsets[i] });
 }
 
-static int render(struct query *q, struct expr *const *targets, const struct eval *ctx, struct buf *text,
-		  struct field *fields, struct err *e)
+static int render(struct query *q, struct expr *const *targets, const struct eval *ctx,
+		  struct buf *text, struct field *fields, struct err *e)
 {
 	bool is_null;
 	int rc;
@@ -1072,7 +1129,8 @@ static int add_keys(struct buf *key, struct expr *const *keys, size_t count, con
 		if (rc != OK)
 			return rc;
 		*null = *null || v.null;
-		buf_add(key, &at, sizeof(len)); /* room for the length, so that no two keys run together */
+		buf_add(key, &at,
+			sizeof(len)); /* room for the length, so that no two keys run together */
 		if (!v.null)
 			value_add_key(key, keys[i]->type, &v);
 		len = v.null ? UINT32_MAX : (uint32_t)(key->len - at - sizeof(len));
@@ -1090,7 +1148,8 @@ static int is_new(struct query *q, const struct field *fields, bool *fresh, stru
 	int rc = OK, added = 0;
 
 	for (size_t i = 0; i < q->count && rc == OK; i++) {
-		struct expr column = { .kind = EX_COLUMN, .type = q->types[i], .column = i }, *x = &column;
+		struct expr column = { .kind = EX_COLUMN, .type = q->types[i], .column = i },
+			    *x = &column;
 		struct buf one = { 0 };
 
 		rc = add_keys(&one, &x, 1, &ctx, &null, e);
@@ -1146,7 +1205,8 @@ static int reject(struct select *s, int rc, struct err *e)
 {
 	if (rc != BAD_DATA)
 		return rc;
-	return s->query->reject.reject(s->query->reject.arg, s->query->run->table, s->query->run->line, e);
+	return s->query->reject.reject(s->query->reject.arg, s->query->run->table,
+				       s->query->run->line, e);
 }
 
 static int finish(struct select *s, const struct field **rows, struct err *e)
@@ -1174,9 +1234,10 @@ static int no_match(const struct select *s, const struct relation *r, bool null,
 		if (r->own_keys[i]->kind == EX_COLUMN)
 			buf_addf(&on, "%s%s", i ? ", " : "",
 				 s->scope.tables[r->index].columns[r->own_keys[i]->column].name);
-	rc = err_set(e, BAD_DATA, null ? "its key for table \"%s\" (%s) is NULL" :
-		     "it has no match in table \"%s\" (%s)", r->name ? r->name : s->scope.tables[r->index].alias,
-		     on.data ? on.data : "");
+	rc = err_set(e, BAD_DATA,
+		     null ? "its key for table \"%s\" (%s) is NULL" :
+			    "it has no match in table \"%s\" (%s)",
+		     r->name ? r->name : s->scope.tables[r->index].alias, on.data ? on.data : "");
 	buf_release(&on);
 	return err_hint(e, rc, "A LEFT JOIN would keep such rows; --rejects FILE collects them.");
 }
@@ -1309,7 +1370,8 @@ static int store(struct relation *r, const struct field *fields, struct err *e)
 	m = arena_alloc(&r->in->kept, sizeof(*m) + t->count * sizeof(struct field));
 	copy_row(r->in, r->index, fields, m->fields);
 	entry = map_add(&r->rows, buf_str(&r->in->key), &added);
-	m->next = r->unique ? NULL : entry->value; /* a newer version of the same row takes its place */
+	m->next = r->unique ? NULL :
+			      entry->value; /* a newer version of the same row takes its place */
 	entry->value = m;
 	return OK;
 }
@@ -1348,8 +1410,8 @@ static int feed(struct query *q, void *arg, struct err *e)
 	return rc;
 }
 
-int query_row(struct query *q, const struct wire_table *t, const struct field *fields, struct str line,
-	      struct err *e)
+int query_row(struct query *q, const struct wire_table *t, const struct field *fields,
+	      struct str line, struct err *e)
 {
 	struct feeding f = { t, fields, line, false };
 	int rc;
@@ -1403,7 +1465,8 @@ struct file_reading {
 	size_t *offsets;
 };
 
-static int file_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row, struct err *e)
+static int file_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
+		    struct err *e)
 {
 	struct file_reading *f = arg;
 	const struct star_file *file = f->r->file;
@@ -1413,11 +1476,12 @@ static int file_row(void *arg, const struct csv_cell *cells, size_t count, uint6
 	if (row == 1 && file->header)
 		return OK;
 	if (count != file->column_count)
-		return err_set(e, BAD_DATA, "%s: row %llu has %zu columns where %zu are declared", file->path,
-			       (unsigned long long)row, count, file->column_count);
+		return err_set(e, BAD_DATA, "%s: row %llu has %zu columns where %zu are declared",
+			       file->path, (unsigned long long)row, count, file->column_count);
 	buf_reset(&f->line);
 	for (size_t i = 0; i < count && rc == OK; i++) {
-		struct sqltype t = sqltype_of_wire(&file->columns[i].type, file->columns[i].type_name);
+		struct sqltype t =
+			sqltype_of_wire(&file->columns[i].type, file->columns[i].type_name);
 		struct sqltype plain = t;
 		struct value v = { .null = cells[i].null };
 
@@ -1426,8 +1490,8 @@ static int file_row(void *arg, const struct csv_cell *cells, size_t count, uint6
 		if (!v.null && (rc = value_from_text(&v, plain, cells[i].text, a, e)) == OK)
 			rc = value_cast(&v, plain, t, CAST_ASSIGNMENT, a, e);
 		if (rc != OK)
-			return err_wrap(e, rc, "%s: row %llu: column \"%s\"", file->path, (unsigned long long)row,
-					file->columns[i].name);
+			return err_wrap(e, rc, "%s: row %llu: column \"%s\"", file->path,
+					(unsigned long long)row, file->columns[i].name);
 		if (v.null)
 			buf_addz(&f->line, "null");
 		else
@@ -1458,8 +1522,8 @@ static int start_file(struct relation *r, struct err *e)
 	return rc;
 }
 
-static int series_next(const struct relation *r, struct sqltype t, struct value *v, const struct value *by,
-		       bool *more, struct err *e)
+static int series_next(const struct relation *r, struct sqltype t, struct value *v,
+		       const struct value *by, bool *more, struct err *e)
 {
 	int64_t next;
 
@@ -1486,16 +1550,19 @@ static int start_series(struct relation *r, struct err *e)
 	bool more = true, down = false;
 	int rc;
 
-	if ((rc = expr_eval(r->series[0], &ctx, &v, e)) != OK || (rc = expr_eval(r->series[1], &ctx, &stop, e)) != OK ||
+	if ((rc = expr_eval(r->series[0], &ctx, &v, e)) != OK ||
+	    (rc = expr_eval(r->series[1], &ctx, &stop, e)) != OK ||
 	    (r->series_count > 2 && (rc = expr_eval(r->series[2], &ctx, &by, e)) != OK))
 		return rc;
 	if (v.null || stop.null || by.null)
 		return OK;
 	if (r->series_count > 2) {
-		int c = sqltype_is_int(t.base) ? (by.i > 0) - (by.i < 0) : interval_cmp(&by.iv, &zero.iv);
+		int c = sqltype_is_int(t.base) ? (by.i > 0) - (by.i < 0) :
+						 interval_cmp(&by.iv, &zero.iv);
 
 		if (c == 0)
-			return star_error(r->in->scope.star, r->series[2]->at, e, "step size cannot equal zero");
+			return star_error(r->in->scope.star, r->series[2]->at, e,
+					  "step size cannot equal zero");
 		down = c < 0;
 	}
 	while (more && rc == OK && (down ? v.i >= stop.i : v.i <= stop.i)) {

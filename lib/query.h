@@ -25,7 +25,8 @@ struct query_sink {
 	void *arg;
 	/* one result; fields as many as the query has columns */
 	int (*row)(void *arg, const struct field *fields, struct err *e);
-	/* a row that could not be computed or joined: e says why and is free to be used. OK to go on. */
+	/* a row that could not be computed or joined: e says why and is free to be used. OK to go
+	 * on. */
 	int (*reject)(void *arg, const struct wire_table *table, struct str line, struct err *e);
 };
 
@@ -48,7 +49,8 @@ int query_sources(const struct star *s, const struct star_insert *in, query_uses
 
 /* The driving source table's key among the results: how many columns, which in columns (room for
  * max). 0 if it has none or the SELECT leaves a part out. *driver is NULL where none drives. */
-size_t query_key(const struct query *q, size_t *columns, size_t max, const struct wire_table **driver);
+size_t query_key(const struct query *q, size_t *columns, size_t max,
+		 const struct wire_table **driver);
 
 /* A joined source table that comes as changes, or NULL: what cannot be joined without a store. */
 const char *query_joined_changes(const struct query *q);
@@ -60,8 +62,8 @@ bool query_reads(const struct query *q, const struct wire_table *t);
 int query_start(struct query *q, struct err *e);
 
 /* A source row: joined tables take it first, then it drives. line is the row's text. */
-int query_row(struct query *q, const struct wire_table *t, const struct field *fields, struct str line,
-	      struct err *e);
+int query_row(struct query *q, const struct wire_table *t, const struct field *fields,
+	      struct str line, struct err *e);
 
 /* All rows of a step have been given. */
 int query_step(struct query *q, struct err *e);

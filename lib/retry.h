@@ -5,8 +5,8 @@
 enum { RETRY_ATTEMPTS = 6 };
 
 /* Milliseconds to wait after the given failed attempt (0 is the first): exponential from 200 ms to
- * 10 s with full jitter, so that many runs that failed together do not return together ("Exponential
- * Backoff And Jitter", AWS architecture blog). random is in [0, 1). */
+ * 10 s with full jitter, so that many runs that failed together do not return together
+ * ("Exponential Backoff And Jitter", AWS architecture blog). random is in [0, 1). */
 unsigned retry_delay_ms(unsigned attempt, double random);
 
 #endif

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "awsconf.h"
+#include "hash.h"
 #include "http.h"
 #include "log.h"
 #include "mem.h"
@@ -62,7 +63,8 @@ void s3_close(struct s3 *s)
 
 /* An endpoint of one's own is addressed by path, AWS by the bucket's name, unless dots in it would
  * not fit the certificate. */
-static void locate(const struct s3 *s, const char *key, struct buf *base, struct buf *host, struct buf *path)
+static void locate(const struct s3 *s, const char *key, struct buf *base, struct buf *host,
+		   struct buf *path)
 {
 	const char *endpoint = s->conf.endpoint;
 
@@ -102,7 +104,8 @@ static void add(struct sigv4_pair *h, size_t *n, const char *name, const char *v
 
 static int send_once(struct s3 *s, const struct request *r, struct err *e)
 {
-	struct buf base = { 0 }, host = { 0 }, path = { 0 }, url = { 0 }, auth = { 0 }, lines[MAX_HEADERS + 1];
+	struct buf base = { 0 }, host = { 0 }, path = { 0 }, url = { 0 }, auth = { 0 },
+		   lines[MAX_HEADERS + 1];
 	const char *headers[MAX_HEADERS + 1];
 	struct sigv4_pair h[MAX_HEADERS];
 	char hash[SHA256_HEX + 1], now[20];
@@ -119,10 +122,18 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 	add(h, &n, "x-amz-security-token", s->conf.token);
 	add(h, &n, "content-type", r->content_type);
 	add(h, &n, "if-none-match", r->if_absent ? "*" : NULL);
-	sign = (struct sigv4){ .method = r->method, .path = buf_str(&path), .query = r->query,
-			       .query_count = r->query_count, .headers = h, .header_count = n, .payload = str_of(hash),
-			       .region = s->region, .service = "s3", .access_key = s->conf.access_key,
-			       .secret_key = s->conf.secret_key, .time = now };
+	sign = (struct sigv4){ .method = r->method,
+			       .path = buf_str(&path),
+			       .query = r->query,
+			       .query_count = r->query_count,
+			       .headers = h,
+			       .header_count = n,
+			       .payload = str_of(hash),
+			       .region = s->region,
+			       .service = "s3",
+			       .access_key = s->conf.access_key,
+			       .secret_key = s->conf.secret_key,
+			       .time = now };
 	buf_addz(&auth, "Authorization: ");
 	sigv4_authorization(&sign, &auth);
 	for (size_t i = 0; i < n; i++) {
@@ -137,8 +148,10 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 		buf_addch(&url, '?');
 		sigv4_add_query(&url, r->query, r->query_count);
 	}
-	rc = http_send(s->http, &(struct http_request){ r->method, url.data, headers, n + 1, r->body,
-							r->despite_signal }, &s->res, e);
+	rc = http_send(s->http,
+		       &(struct http_request){ r->method, url.data, headers, n + 1, r->body,
+					       r->despite_signal },
+		       &s->res, e);
 	if (rc != OK)
 		err_wrap(e, rc, "%s", base.data);
 	for (size_t i = 0; i < n; i++)
@@ -157,8 +170,10 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
  * small documents without attributes on what we look for; anything else is simply not found. */
 static char *xml_text(const struct buf *body, const char *name)
 {
-	static const struct { const char *entity; char c; } entities[] = {
-		{ "&lt;", '<' }, { "&gt;", '>' }, { "&amp;", '&' }, { "&quot;", '"' }, { "&apos;", '\'' },
+	static const struct { const char *entity; char c;
+	} entities[] = {
+		{ "&lt;", '<' },   { "&gt;", '>' },    { "&amp;", '&' },
+		{ "&quot;", '"' }, { "&apos;", '\'' },
 	};
 	struct buf open = { 0 }, out = { 0 };
 	const char *p, *end;
@@ -175,7 +190,8 @@ static char *xml_text(const struct buf *body, const char *name)
 		while (p < end) {
 			size_t i = 0, n = sizeof(entities) / sizeof(entities[0]);
 
-			while (i < n && strncmp(p, entities[i].entity, strlen(entities[i].entity)) != 0)
+			while (i < n &&
+			       strncmp(p, entities[i].entity, strlen(entities[i].entity)) != 0)
 				i++;
 			buf_addch(&out, i < n ? entities[i].c : *p);
 			p += i < n ? strlen(entities[i].entity) : 1;
@@ -203,10 +219,13 @@ static int refused(const struct s3 *s, const struct request *r, const char *code
 {
 	char *message = xml_text(&s->res.body, "Message");
 	long status = s->res.status;
-	int kind = worth_retrying(status, code) ? TRY_LATER : status == 403 || status == 401 ? NOT_PERMITTED : FAILED;
+	int kind = worth_retrying(status, code)	  ? TRY_LATER :
+		   status == 403 || status == 401 ? NOT_PERMITTED :
+						    FAILED;
 
-	err_set(e, kind, "could not %s s3://%s/%s: %s%s%s (HTTP %ld)", strcmp(r->method, "GET") == 0 ? "get" :
-		"put", s->bucket, r->key, code ? code : "no reason given", message && *message ? ": " : "",
+	err_set(e, kind, "could not %s s3://%s/%s: %s%s%s (HTTP %ld)",
+		strcmp(r->method, "GET") == 0 ? "get" : "put", s->bucket, r->key,
+		code ? code : "no reason given", message && *message ? ": " : "",
 		message ? message : "", status);
 	if (is_code(code, "NoSuchBucket"))
 		err_hint(e, kind, "Create it first: 'aws s3 mb s3://%s'.", s->bucket);
@@ -219,7 +238,8 @@ static int refused(const struct s3 *s, const struct request *r, const char *code
 /* A clock or a region that is off can be put right once. */
 static bool corrected(struct s3 *s, const char *code)
 {
-	struct str date = http_header(&s->res, "Date"), region = http_header(&s->res, "x-amz-bucket-region");
+	struct str date = http_header(&s->res, "Date"),
+		   region = http_header(&s->res, "x-amz-bucket-region");
 	struct tm tm = { 0 };
 	char z[64];
 
@@ -230,16 +250,17 @@ static bool corrected(struct s3 *s, const char *code)
 
 		memcpy(z, date.data, date.len);
 		z[date.len] = '\0';
-		if (sscanf(z, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
-			   &tm.tm_sec) != 6 || !(m = strstr(months, month)))
+		if (sscanf(z, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year,
+			   &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6 ||
+		    !(m = strstr(months, month)))
 			return false;
 		tm.tm_year -= 1900;
 		tm.tm_mon = (int)(m - months) / 3;
 		s->clock_off_s = (long long)(timegm(&tm) - time(NULL));
 		return s->clock_off_s != 0;
 	}
-	if (region.len && !str_eqz(region, s->region) && (s->res.status == 301 || s->res.status == 307 ||
-							   s->res.status == 400)) {
+	if (region.len && !str_eqz(region, s->region) &&
+	    (s->res.status == 301 || s->res.status == 307 || s->res.status == 400)) {
 		free(s->region);
 		s->region = xstrndup(region.data, region.len);
 		return true;
@@ -326,10 +347,12 @@ static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
 	if (rc == OK && found && str_eq(buf_str(&there), r->body)) {
 		rc = OK; /* ours: an answer got lost, and the retry met its own work */
 	} else if (rc == OK && found) {
-		rc = err_set(e, LOST_RACE, "s3://%s/%s is there already: another run was first", s->bucket, r->key);
+		rc = err_set(e, LOST_RACE, "s3://%s/%s is there already: another run was first",
+			     s->bucket, r->key);
 	} else if (rc == OK) {
 		if (!s->said_unconditional)
-			log_warning("this S3 server has no conditional writes: runs at the same time are told "
+			log_warning("this S3 server has no conditional writes: runs at the same "
+				    "time are told "
 				    "apart by a look before writing only");
 		s->said_unconditional = true;
 		r->if_absent = false;
@@ -342,7 +365,10 @@ static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
 	   struct err *e)
 {
-	struct request r = { .method = "PUT", .key = key, .body = data, .content_type = content_type,
+	struct request r = { .method = "PUT",
+			     .key = key,
+			     .body = data,
+			     .content_type = content_type,
 			     .if_absent = if_absent };
 	int rc = request(s, &r, e);
 
@@ -367,7 +393,9 @@ int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, 
 	if ((rc = request(s, &r, e)) != OK)
 		return rc;
 	*upload_id = xml_text(&s->res.body, "UploadId");
-	return *upload_id ? OK : err_set(e, FAILED, "s3://%s/%s: the server gave no UploadId", s->bucket, key);
+	return *upload_id ? OK :
+			    err_set(e, FAILED, "s3://%s/%s: the server gave no UploadId", s->bucket,
+				    key);
 }
 
 int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsigned number,
@@ -385,7 +413,8 @@ int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsi
 		return rc;
 	tag = http_header(&s->res, "ETag");
 	if (!tag.len)
-		return err_set(e, FAILED, "s3://%s/%s: the server gave no ETag for part %u", s->bucket, key, number);
+		return err_set(e, FAILED, "s3://%s/%s: the server gave no ETag for part %u",
+			       s->bucket, key, number);
 	*etag = xstrndup(tag.data, tag.len);
 	return OK;
 }
@@ -399,7 +428,8 @@ int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, 
 
 	buf_addz(&xml, "<CompleteMultipartUpload>");
 	for (unsigned i = 0; i < count; i++)
-		buf_addf(&xml, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1, etags[i]);
+		buf_addf(&xml, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1,
+			 etags[i]);
 	buf_addz(&xml, "</CompleteMultipartUpload>");
 	r.body = buf_str(&xml);
 	add_query(&r, "uploadId", upload_id);

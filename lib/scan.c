@@ -16,7 +16,8 @@ struct cursor {
 
 static int fail(struct cursor *c, const char *what)
 {
-	return err_set(c->e, BAD_DATA, "invalid JSON at byte %zu: %s", (size_t)(c->p - c->start) + 1,
+	return err_set(c->e, BAD_DATA, "invalid JSON at byte %zu: %s",
+		       (size_t)(c->p - c->start) + 1,
 		       c->p >= c->end ? "the text ends too early" : what);
 }
 
@@ -228,7 +229,8 @@ static int scan_nested(struct cursor *c, struct field *f)
 			if (c->p < c->end && *c->p == ',')
 				break;
 			if (c->p == c->end || *c->p != (object ? '}' : ']'))
-				return fail(c, object ? "a comma or } is missing" : "a comma or ] is missing");
+				return fail(c, object ? "a comma or } is missing" :
+							"a comma or ] is missing");
 close:
 			c->p++;
 			if (--depth == 0) {
@@ -332,10 +334,12 @@ int scan_row(struct str line, const struct scan_keys *k, struct field *fields, s
 				return rc;
 			i = find_key(k, key, first);
 			if (i == k->count)
-				return err_set(e, BAD_DATA, "column %.*s was not announced", STR_ARG(key));
+				return err_set(e, BAD_DATA, "column %.*s was not announced",
+					       STR_ARG(key));
 		}
 		if (fields[i].kind != F_ABSENT)
-			return err_set(e, BAD_DATA, "column %.*s comes twice", STR_ARG(k->quoted[i]));
+			return err_set(e, BAD_DATA, "column %.*s comes twice",
+				       STR_ARG(k->quoted[i]));
 		if ((rc = scan_any(&c, &fields[i])) != OK)
 			return rc;
 		guess = i + 1;
@@ -361,7 +365,8 @@ static int next_item(struct cursor *c, size_t at, char open, char close, bool *d
 	if (at == 0) {
 		skip_blanks(c);
 		if (c->p == c->end || *c->p != open)
-			return fail(c, open == '{' ? "an object is expected" : "an array is expected");
+			return fail(c,
+				    open == '{' ? "an object is expected" : "an array is expected");
 	}
 	if (at > 0) {
 		skip_blanks(c);

@@ -1,38 +1,10 @@
 /* sigv4 - AWS Signature Version 4 */
 #include "sigv4.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
+#include "hash.h"
 #include "mem.h"
-
-static void to_hex(const unsigned char *bytes, size_t n, char *hex)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		hex[2 * i] = digits[bytes[i] >> 4];
-		hex[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	hex[2 * n] = '\0';
-}
-
-void sha256_hex(struct str data, char hex[SHA256_HEX + 1])
-{
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	EVP_Digest(data.data, data.len, hash, &len, EVP_sha256(), NULL);
-	to_hex(hash, 32, hex);
-}
-
-static void hmac(const void *key, size_t key_len, const char *text, size_t len, unsigned char out[32])
-{
-	unsigned n = 32;
-
-	HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, len, out, &n);
-}
 
 void sigv4_encode(struct buf *out, struct str s, bool keep_slash)
 {
@@ -41,8 +13,8 @@ void sigv4_encode(struct buf *out, struct str s, bool keep_slash)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.data[i];
 
-		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-		    c == '.' || c == '_' || c == '~' || (c == '/' && keep_slash)) {
+		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		    c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && keep_slash)) {
 			buf_addch(out, (char)c);
 		} else {
 			char three[] = { '%', hex[c >> 4], hex[c & 15] };
@@ -111,16 +83,17 @@ static void add_canonical(const struct sigv4 *s, struct buf *out, struct buf *na
 
 static void sign(const struct sigv4 *s, struct str text, char hex[SHA256_HEX + 1])
 {
-	unsigned char k[32];
+	const char *parts[] = { s->region, s->service, "aws4_request" };
+	unsigned char k[SHA256_BYTES];
+	const struct str key = { (const char *)k, sizeof(k) };
 	struct buf first = { 0 };
 
 	buf_addf(&first, "AWS4%s", s->secret_key);
-	hmac(first.data, first.len, s->time, 8, k);
-	hmac(k, 32, s->region, strlen(s->region), k);
-	hmac(k, 32, s->service, strlen(s->service), k);
-	hmac(k, 32, "aws4_request", 12, k);
-	hmac(k, 32, text.data, text.len, k);
-	to_hex(k, 32, hex);
+	hmac_sha256(buf_str(&first), (struct str){ s->time, 8 }, k);
+	for (size_t i = 0; i < 3; i++)
+		hmac_sha256(key, str_of(parts[i]), k);
+	hmac_sha256(key, text, k);
+	to_hex(k, sizeof(k), hex);
 	explicit_bzero(first.data, first.len);
 	buf_release(&first);
 }
@@ -132,11 +105,14 @@ void sigv4_authorization(const struct sigv4 *s, struct buf *out)
 
 	add_canonical(s, &canonical, &names);
 	sha256_hex(buf_str(&canonical), hash);
-	buf_addf(&to_sign, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", s->time, s->time, s->region,
-		 s->service, hash);
+	buf_addf(&to_sign, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", s->time, s->time,
+		 s->region, s->service, hash);
 	sign(s, buf_str(&to_sign), signature);
-	buf_addf(out, "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%s, Signature=%s",
-		 s->access_key, s->time, s->region, s->service, names.data ? names.data : "", signature);
+	buf_addf(out,
+		 "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%s, "
+		 "Signature=%s",
+		 s->access_key, s->time, s->region, s->service, names.data ? names.data : "",
+		 signature);
 	buf_release(&canonical);
 	buf_release(&names);
 	buf_release(&to_sign);

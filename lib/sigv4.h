@@ -24,8 +24,6 @@ struct sigv4 {
 	const char *time;                  /* 20130524T000000Z */
 };
 
-enum { SHA256_HEX = 64 };
-
 /* The Authorization header's value. */
 void sigv4_authorization(const struct sigv4 *s, struct buf *out);
 
@@ -34,7 +32,5 @@ void sigv4_encode(struct buf *out, struct str s, bool keep_slash);
 
 /* name=value&..., encoded and sorted: what was signed must be what is sent. */
 void sigv4_add_query(struct buf *out, const struct sigv4_pair *query, size_t count);
-
-void sha256_hex(struct str data, char hex[SHA256_HEX + 1]);
 
 #endif

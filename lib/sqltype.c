@@ -21,14 +21,26 @@ bool sqltype_same(struct sqltype a, struct sqltype b)
 void sqltype_add_name(struct buf *b, struct sqltype t)
 {
 	static const char *const names[] = {
-		[PG_BOOL] = "boolean", [PG_INT2] = "smallint", [PG_INT4] = "integer",
-		[PG_INT8] = "bigint", [PG_NUMERIC] = "numeric", [PG_FLOAT4] = "real",
-		[PG_FLOAT8] = "double precision", [PG_TEXT] = "text",
-		[PG_VARCHAR] = "character varying", [PG_BPCHAR] = "character", [PG_DATE] = "date",
-		[PG_TIME] = "time without time zone", [PG_TIMESTAMP] = "timestamp without time zone",
-		[PG_TIMESTAMPTZ] = "timestamp with time zone", [PG_INTERVAL] = "interval",
-		[PG_BYTEA] = "bytea", [PG_JSON] = "json", [PG_JSONB] = "jsonb",
-		[PG_UNKNOWN] = "unknown", [PG_ANY] = "any",
+		[PG_BOOL] = "boolean",
+		[PG_INT2] = "smallint",
+		[PG_INT4] = "integer",
+		[PG_INT8] = "bigint",
+		[PG_NUMERIC] = "numeric",
+		[PG_FLOAT4] = "real",
+		[PG_FLOAT8] = "double precision",
+		[PG_TEXT] = "text",
+		[PG_VARCHAR] = "character varying",
+		[PG_BPCHAR] = "character",
+		[PG_DATE] = "date",
+		[PG_TIME] = "time without time zone",
+		[PG_TIMESTAMP] = "timestamp without time zone",
+		[PG_TIMESTAMPTZ] = "timestamp with time zone",
+		[PG_INTERVAL] = "interval",
+		[PG_BYTEA] = "bytea",
+		[PG_JSON] = "json",
+		[PG_JSONB] = "jsonb",
+		[PG_UNKNOWN] = "unknown",
+		[PG_ANY] = "any",
 	};
 
 	buf_addz(b, t.base == PG_OTHER ? t.name : names[t.base]);
@@ -63,8 +75,8 @@ char sqltype_category(enum pg_base base)
 
 bool sqltype_preferred(enum pg_base base)
 {
-	return base == PG_TEXT || base == PG_FLOAT8 || base == PG_TIMESTAMPTZ || base == PG_INTERVAL ||
-	       base == PG_BOOL;
+	return base == PG_TEXT || base == PG_FLOAT8 || base == PG_TIMESTAMPTZ ||
+	       base == PG_INTERVAL || base == PG_BOOL;
 }
 
 /* pg_cast's rows between the types above, one letter each: i(mplicit), a(ssignment),
@@ -99,7 +111,8 @@ bool sqltype_castable(struct sqltype from, struct sqltype to, enum cast_context 
 {
 	char letter;
 
-	if (from.base == PG_ANY || to.base == PG_ANY || from.base == PG_UNKNOWN || sqltype_same(from, to))
+	if (from.base == PG_ANY || to.base == PG_ANY || from.base == PG_UNKNOWN ||
+	    sqltype_same(from, to))
 		return true;
 	letter = cast_letter(from.base, to.base);
 	if (from.base == PG_OTHER && (to.base == PG_OTHER || strchr(from.name, '[')))
@@ -110,8 +123,8 @@ bool sqltype_castable(struct sqltype from, struct sqltype to, enum cast_context 
 
 /* select_common_type in parse_coerce.c: the first type stands until another of its category is
  * reachable from it and not the other way round, or the preferred one is met. */
-bool sqltype_common(const struct sqltype *types, size_t count, struct sqltype *common, struct sqltype *a,
-		    struct sqltype *b)
+bool sqltype_common(const struct sqltype *types, size_t count, struct sqltype *common,
+		    struct sqltype *a, struct sqltype *b)
 {
 	struct sqltype best = sqltype_of(PG_UNKNOWN);
 	bool same_mods = true;
@@ -132,7 +145,8 @@ bool sqltype_common(const struct sqltype *types, size_t count, struct sqltype *c
 			continue;
 		}
 		if (sqltype_same(best, t)) {
-			same_mods = same_mods && best.mods[0] == t.mods[0] && best.mods[1] == t.mods[1];
+			same_mods =
+				same_mods && best.mods[0] == t.mods[0] && best.mods[1] == t.mods[1];
 			continue;
 		}
 		same_mods = false;

@@ -34,8 +34,8 @@ bool sqltype_castable(struct sqltype from, struct sqltype to, enum cast_context 
 
 /* The type a CASE, COALESCE, UNION or VALUES column gets from its branches; false when two of
  * them cannot be matched (they are then in a and b). All unknown gives text. */
-bool sqltype_common(const struct sqltype *types, size_t count, struct sqltype *common, struct sqltype *a,
-		    struct sqltype *b);
+bool sqltype_common(const struct sqltype *types, size_t count, struct sqltype *common,
+		    struct sqltype *a, struct sqltype *b);
 
 /* Type categories ('N' numeric, 'S' string, 'D' date/time, 'T' interval, 'B' bool, 'X' unknown,
  * 'U' others) and whether the type is the one its category prefers. */

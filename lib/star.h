@@ -35,7 +35,7 @@ struct star_file {
 
 struct star_insert {
 	struct star_table *into;
-	size_t *columns;          /* output column i of the SELECT goes into into's column columns[i] */
+	size_t *columns; /* output column i of the SELECT goes into into's column columns[i] */
 	size_t column_count;
 	const struct json *select;
 	size_t at;

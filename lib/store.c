@@ -42,7 +42,8 @@ int store_open(const char *url, struct store **s, char **key, struct err *e)
 	}
 	if (strncmp(url, "s3://", 5) == 0 && url[5] && url[5] != '/') {
 		const char *slash = strchr(url + 5, '/');
-		char *bucket = xstrndup(url + 5, slash ? (size_t)(slash - url - 5) : strlen(url + 5));
+		char *bucket =
+			xstrndup(url + 5, slash ? (size_t)(slash - url - 5) : strlen(url + 5));
 		int rc;
 
 		*s = xcalloc(1, sizeof(**s));
@@ -165,7 +166,8 @@ static int send_part(struct upload *u, size_t len, struct err *e)
 	if (rc == OK && u->parts == MAX_PARTS)
 		rc = err_set(e, FAILED, "%s has more than %d parts", u->key, MAX_PARTS);
 	if (rc == OK)
-		rc = s3_multipart_part(s3, u->key, u->id, u->parts + 1, (struct str){ u->held.data, len }, &etag, e);
+		rc = s3_multipart_part(s3, u->key, u->id, u->parts + 1,
+				       (struct str){ u->held.data, len }, &etag, e);
 	if (rc != OK)
 		return rc;
 	GROW(u->etags, u->parts, u->etag_cap);
@@ -186,7 +188,8 @@ int upload_write(struct upload *u, struct str data, struct err *e)
 		size_t n = data.len < room ? data.len : room;
 
 		if (u->held.cap < size && u->held.len + n > UPLOAD_PART_MIN / 4)
-			buf_need(&u->held, size - u->held.len); /* once, instead of growing by copies */
+			buf_need(&u->held,
+				 size - u->held.len); /* once, instead of growing by copies */
 		buf_add(&u->held, data.data, n);
 		data = (struct str){ data.data + n, data.len - n };
 		if (u->held.len >= size)
@@ -242,7 +245,8 @@ void upload_abort(struct upload *u)
 
 /* --- whole objects --- */
 
-static int file_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e)
+static int file_put(struct store *s, const char *key, struct str data, bool if_absent,
+		    struct err *e)
 {
 	struct upload *u = NULL;
 	int rc = upload_open(s, key, NULL, &u, e);

@@ -57,11 +57,13 @@ bool str_to_size(struct str s, uint64_t max, uint64_t *out)
 	if (unit.len > 0) {
 		const char *u = memchr(units, unit.data[0] & ~0x20, sizeof(units) - 1);
 
-		if (!u || (unit.len > 1 && !str_eqz((struct str){ unit.data + 1, unit.len - 1 }, "iB")))
+		if (!u ||
+		    (unit.len > 1 && !str_eqz((struct str){ unit.data + 1, unit.len - 1 }, "iB")))
 			return false;
 		factor = (uint64_t)1 << (10 * (u - units + 1));
 	}
-	if (!str_to_i64((struct str){ s.data, digits }, 0, INT64_MAX, &n) || (uint64_t)n > max / factor)
+	if (!str_to_i64((struct str){ s.data, digits }, 0, INT64_MAX, &n) ||
+	    (uint64_t)n > max / factor)
 		return false;
 	*out = (uint64_t)n * factor;
 	return true;

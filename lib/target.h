@@ -41,8 +41,8 @@ int target_row(struct target *t, struct wire_reader *r, struct err *e);
 int target_merge(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
 
 /* One of the announced foreign keys, where the parent is there and has such a key. */
-int target_add_foreign(struct target *t, PGconn *conn, const struct wire_foreign *f, bool deferrable,
-		       struct err *e);
+int target_add_foreign(struct target *t, PGconn *conn, const struct wire_foreign *f,
+		       bool deferrable, struct err *e);
 
 void target_close(struct target *t);
 void target_release(struct target *t);

@@ -18,7 +18,8 @@ static int wrong_kind(struct sqltype t, const struct field *f, struct err *e)
 
 	sqltype_add_name(&name, t);
 	rc = err_set(e, BAD_DATA, "invalid input for type %s: %s%.*s%s", name.data,
-		     f->kind == F_STRING ? "\"" : "", shown, f->text.data, f->kind == F_STRING ? "\"" : "");
+		     f->kind == F_STRING ? "\"" : "", shown, f->text.data,
+		     f->kind == F_STRING ? "\"" : "");
 	buf_release(&name);
 	return rc;
 }
@@ -41,7 +42,9 @@ static int field_text(struct str *out, const struct field *f, struct arena *a, s
 
 static int int_from_field(struct value *v, struct sqltype t, const struct field *f, struct err *e)
 {
-	static const int64_t limits[] = { [PG_INT2] = INT16_MAX, [PG_INT4] = INT32_MAX, [PG_INT8] = INT64_MAX };
+	static const int64_t limits[] = {
+		[PG_INT2] = INT16_MAX, [PG_INT4] = INT32_MAX, [PG_INT8] = INT64_MAX
+	};
 	int64_t max = limits[t.base];
 
 	if (f->kind != F_NUMBER || !str_to_i64(f->text, -max - 1, max, &v->i))
@@ -59,13 +62,16 @@ static int float_of(double *d, struct str s, struct sqltype t, struct err *e)
 	z[s.len] = '\0';
 	*d = t.base == PG_FLOAT4 ? (double)strtof(z, &end) : strtod(z, &end);
 	if (*end || strpbrk(z, "xXpP"))
-		return err_set(e, BAD_DATA, "invalid input syntax for type double precision: \"%s\"", z);
+		return err_set(e, BAD_DATA,
+			       "invalid input syntax for type double precision: \"%s\"", z);
 	return OK;
 }
 
 static int bool_of(bool *b, struct str s, struct err *e)
 {
-	static const char *const yes[] = { "true", "yes", "on", "1" }, *const no[] = { "false", "no", "off", "0" };
+	static const char *const yes[] = { "true", "yes", "on", "1" }, *const no[] = { "false",
+										       "no", "off",
+										       "0" };
 
 	for (size_t i = 0; i < 4 && s.len; i++) { /* a beginning is enough, "o" apart */
 		*b = s.len <= strlen(yes[i]) && strncasecmp(s.data, yes[i], s.len) == 0;
@@ -77,7 +83,8 @@ static int bool_of(bool *b, struct str s, struct err *e)
 }
 
 /* Of the types whose JSON is a string with text in it. */
-static int from_string(struct value *v, struct sqltype t, struct str s, struct arena *a, struct err *e)
+static int from_string(struct value *v, struct sqltype t, struct str s, struct arena *a,
+		       struct err *e)
 {
 	switch (t.base) {
 	case PG_DATE: return date_parse(&v->i, s, e);
@@ -173,14 +180,16 @@ static int int_from_text(struct value *v, struct sqltype t, struct str s, struct
 
 	while (digits.len && strchr(" \t\n\r\v\f", digits.data[0]) && digits.data[0])
 		digits = (struct str){ digits.data + 1, digits.len - 1 };
-	while (digits.len && strchr(" \t\n\r\v\f", digits.data[digits.len - 1]) && digits.data[digits.len - 1])
+	while (digits.len && strchr(" \t\n\r\v\f", digits.data[digits.len - 1]) &&
+	       digits.data[digits.len - 1])
 		digits.len--;
 	if (str_to_i64(digits, -max - 1, max, &v->i))
 		return OK;
-	for (size_t i = digits.len && (digits.data[0] == '-' || digits.data[0] == '+'); i < digits.len; i++)
+	for (size_t i = digits.len && (digits.data[0] == '-' || digits.data[0] == '+');
+	     i < digits.len; i++)
 		if (digits.data[i] < '0' || digits.data[i] > '9' )
-			return err_set(e, BAD_DATA, "invalid input syntax for type %s: \"%.*s\"", ints[t.base].name,
-				       STR_ARG(s));
+			return err_set(e, BAD_DATA, "invalid input syntax for type %s: \"%.*s\"",
+				       ints[t.base].name, STR_ARG(s));
 	return err_set(e, BAD_DATA, digits.len ? "value \"%.*s\" is out of range for type %s" :
 		       "invalid input syntax: \"%.*s\" for type %s", STR_ARG(s), ints[t.base].name);
 }
@@ -189,12 +198,14 @@ static struct str trimmed(struct str s)
 {
 	while (s.len && (s.data[0] == ' ' || (s.data[0] >= '\t' && s.data[0] <= '\r')))
 		s = (struct str){ s.data + 1, s.len - 1 };
-	while (s.len && (s.data[s.len - 1] == ' ' || (s.data[s.len - 1] >= '\t' && s.data[s.len - 1] <= '\r')))
+	while (s.len && (s.data[s.len - 1] == ' ' ||
+			 (s.data[s.len - 1] >= '\t' && s.data[s.len - 1] <= '\r')))
 		s.len--;
 	return s;
 }
 
-int value_from_text(struct value *v, struct sqltype t, struct str text, struct arena *a, struct err *e)
+int value_from_text(struct value *v, struct sqltype t, struct str text, struct arena *a,
+		    struct err *e)
 {
 	struct field f;
 	struct value plain = { 0 };
@@ -236,7 +247,7 @@ static void add_float(struct buf *b, double d, enum pg_base base)
 			break;
 	}
 	exp = strchr(z, 'e');
-	exponent = atoi(exp + 1);
+	exponent = (int)strtol(exp + 1, NULL, 10);
 	for (char *p = z; p < exp; p++)
 		if (*p >= '0' && *p <= '9')
 			digits[n++] = *p;
@@ -285,7 +296,8 @@ static bool special_number(struct sqltype t, const struct value *v)
 static void add_json_text(struct buf *b, struct str s)
 {
 	bool plain = s.len && s.data[0] != ' ' && s.data[s.len - 1] != ' ' && !str_eqz(s, "null") &&
-		     !memchr(s.data, '\n', s.len) && !memchr(s.data, '\r', s.len) && !memchr(s.data, '\t', s.len);
+		     !memchr(s.data, '\n', s.len) && !memchr(s.data, '\r', s.len) &&
+		     !memchr(s.data, '\t', s.len);
 
 	if (plain) {
 		buf_addstr(b, s);
@@ -331,7 +343,9 @@ static int no_int(struct sqltype to, struct err *e)
 
 static int to_int(struct value *v, enum pg_base from, struct sqltype to, struct err *e)
 {
-	static const int64_t limits[] = { [PG_INT2] = INT16_MAX, [PG_INT4] = INT32_MAX, [PG_INT8] = INT64_MAX };
+	static const int64_t limits[] = {
+		[PG_INT2] = INT16_MAX, [PG_INT4] = INT32_MAX, [PG_INT8] = INT64_MAX
+	};
 	int64_t max = limits[to.base], i = v->i;
 
 	if (from == PG_BOOL)
@@ -339,8 +353,10 @@ static int to_int(struct value *v, enum pg_base from, struct sqltype to, struct 
 	if (from == PG_NUMERIC) {
 		if (v->n->kind != NUM_FINITE)
 			return err_set(e, BAD_DATA, "cannot convert %s to %s",
-				       v->n->kind == NUM_NAN ? "NaN" : "infinity", to.base == PG_INT2 ?
-				       "smallint" : to.base == PG_INT4 ? "integer" : "bigint");
+				       v->n->kind == NUM_NAN ? "NaN" : "infinity",
+				       to.base == PG_INT2 ? "smallint" :
+				       to.base == PG_INT4 ? "integer" :
+							    "bigint");
 		if (!numeric_to_i64(v->n, &i))
 			return no_int(to, e);
 	}
@@ -383,10 +399,13 @@ static int to_numeric(struct value *v, enum pg_base from, struct arena *a, struc
 
 static int to_float(struct value *v, enum pg_base from, struct sqltype to, struct err *e)
 {
-	double d = from == PG_NUMERIC ? numeric_to_double(v->n) : sqltype_is_int(from) ? (double)v->i : v->f;
+	double d = from == PG_NUMERIC	? numeric_to_double(v->n) :
+		   sqltype_is_int(from) ? (double)v->i :
+					  v->f;
 	double narrow = to.base == PG_FLOAT4 ? (double)(float)d : d;
 
-	if ((isinf(narrow) && !isinf(d)) || (isinf(d) && from == PG_NUMERIC && v->n->kind == NUM_FINITE))
+	if ((isinf(narrow) && !isinf(d)) ||
+	    (isinf(d) && from == PG_NUMERIC && v->n->kind == NUM_FINITE))
 		return err_set(e, BAD_DATA, "value out of range: overflow");
 	v->f = narrow;
 	return OK;
@@ -419,8 +438,8 @@ static size_t bytes_of(struct str s, size_t n)
 }
 
 /* varchar(n) and char(n): an explicit cast cuts, an assignment refuses to cut but blanks. */
-static int limit_length(struct value *v, struct sqltype to, enum cast_context context, struct arena *a,
-			struct err *e)
+static int limit_length(struct value *v, struct sqltype to, enum cast_context context,
+			struct arena *a, struct err *e)
 {
 	size_t limit = (size_t)to.mods[0], chars = chars_of(v->s);
 
@@ -428,8 +447,9 @@ static int limit_length(struct value *v, struct sqltype to, enum cast_context co
 		size_t keep = bytes_of(v->s, limit);
 
 		if (context != CAST_EXPLICIT && without_blanks(v->s).len > keep)
-			return err_set(e, BAD_DATA, "value too long for type %s(%zu)", to.base == PG_BPCHAR ?
-				       "character" : "character varying", limit);
+			return err_set(e, BAD_DATA, "value too long for type %s(%zu)",
+				       to.base == PG_BPCHAR ? "character" : "character varying",
+				       limit);
 		v->s.len = keep;
 	} else if (to.base == PG_BPCHAR && chars < limit) {
 		char *padded = arena_alloc(a, v->s.len + limit - chars);
@@ -441,8 +461,8 @@ static int limit_length(struct value *v, struct sqltype to, enum cast_context co
 	return OK;
 }
 
-static int to_text(struct value *v, struct sqltype from, struct sqltype to, enum cast_context context,
-		   struct arena *a, struct err *e)
+static int to_text(struct value *v, struct sqltype from, struct sqltype to,
+		   enum cast_context context, struct arena *a, struct err *e)
 {
 	struct buf b = { 0 };
 

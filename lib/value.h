@@ -36,7 +36,8 @@ int value_from_field(struct value *v, struct sqltype t, const struct field *f, s
 int value_check_field(struct sqltype t, const struct field *f, struct err *e);
 
 /* From SQL text, as PostgreSQL's input function of t reads it ('2024-02-29'::date). */
-int value_from_text(struct value *v, struct sqltype t, struct str text, struct arena *a, struct err *e);
+int value_from_text(struct value *v, struct sqltype t, struct str text, struct arena *a,
+		    struct err *e);
 
 /* As the wire writes it; v is not null. */
 void value_add_json(struct buf *b, struct sqltype t, const struct value *v);

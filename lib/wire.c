@@ -160,7 +160,8 @@ static int read_foreign(struct wire_table *t, const struct json *list, struct er
 
 		f->table = dup_or_null(json_get(j, "table"));
 		if ((rc = read_names(json_get(j, "columns"), &f->columns, &f->count, e)) != OK ||
-		    (rc = read_names(json_get(j, "references"), &f->parent_columns, &parents, e)) != OK)
+		    (rc = read_names(json_get(j, "references"), &f->parent_columns, &parents, e)) !=
+			    OK)
 			return rc;
 		if (!f->table || f->count == 0 || f->count != parents)
 			return malformed("a foreign key needs table, columns and references", e);
@@ -168,7 +169,8 @@ static int read_foreign(struct wire_table *t, const struct json *list, struct er
 	return OK;
 }
 
-static int read_table(const struct json *doc, const char *name, struct wire_table **out, struct err *e)
+static int read_table(const struct json *doc, const char *name, struct wire_table **out,
+		      struct err *e)
 {
 	struct wire_table *t = xcalloc(1, sizeof(*t));
 	const char *mode = json_string(json_get(doc, "mode"));
@@ -237,7 +239,8 @@ static int on_table(struct wire_reader *r, const struct json *doc, const char *n
 		return OK;
 	}
 	if (!same_columns(known, t)) {
-		rc = err_set(e, BAD_DATA, "table \"%s\" was announced before with other columns", name);
+		rc = err_set(e, BAD_DATA, "table \"%s\" was announced before with other columns",
+			     name);
 		goto drop;
 	}
 	known->mode = t->mode;
@@ -261,13 +264,14 @@ static int on_end(struct wire_reader *r, const struct json *doc, struct err *e)
 		if (!json_int(count, &n) || !t)
 			return malformed("@end counts rows of a table that was not announced", e);
 		if ((uint64_t)n != t->rows)
-			return err_set(e, CUT_SHORT, "table \"%s\" has %llu rows where @end says %lld",
-				       name, (unsigned long long)t->rows, (long long)n);
+			return err_set(e, CUT_SHORT,
+				       "table \"%s\" has %llu rows where @end says %lld", name,
+				       (unsigned long long)t->rows, (long long)n);
 		told++;
 	}
 	if (told != r->table_count)
-		return err_set(e, CUT_SHORT, "@end counts %zu tables where %zu were announced", told,
-			       r->table_count);
+		return err_set(e, CUT_SHORT, "@end counts %zu tables where %zu were announced",
+			       told, r->table_count);
 	r->ended = true;
 	return OK;
 }
@@ -334,7 +338,8 @@ static int on_control(struct wire_reader *r, enum wire_event *event, struct err 
 
 /* --- reading lines --- */
 
-void wire_open(struct wire_reader *r, int fd, const char *name, const char *bare_table, uint64_t max_row)
+void wire_open(struct wire_reader *r, int fd, const char *name, const char *bare_table,
+	       uint64_t max_row)
 {
 	*r = (struct wire_reader){ .fd = fd, .name = name, .bare_table = bare_table,
 				   .max_row = max_row ? max_row : WIRE_MAX_ROW };
@@ -394,9 +399,11 @@ static int next_line(struct wire_reader *r, struct err *e)
 		const char *nl = have > looked ? memchr(start + looked, '\n', have - looked) : NULL;
 
 		if ((nl ? (size_t)(nl - start) : have) > r->max_row)
-			return err_set(e, BAD_DATA, "%s: line %llu is longer than %llu bytes", r->name,
-				       (unsigned long long)r->line_no + 1, (unsigned long long)r->max_row),
-			       err_hint(e, BAD_DATA, "Raise the limit with --max-row if such rows are meant.");
+			return err_set(e, BAD_DATA, "%s: line %llu is longer than %llu bytes",
+				       r->name, (unsigned long long)r->line_no + 1,
+				       (unsigned long long)r->max_row),
+			       err_hint(e, BAD_DATA,
+					"Raise the limit with --max-row if such rows are meant.");
 		if (nl) {
 			r->line = (struct str){ start, (size_t)(nl - start) };
 			r->whole = (struct str){ start, r->line.len + 1 };
@@ -406,9 +413,11 @@ static int next_line(struct wire_reader *r, struct err *e)
 		}
 		if (r->eof) {
 			r->line = (struct str){ 0 };
-			return have == 0 ? OK :
-			       err_set(e, CUT_SHORT, "%s: line %llu is cut off: no line break ends it",
-				       r->name, (unsigned long long)r->line_no + 1);
+			return have == 0 ?
+				       OK :
+				       err_set(e, CUT_SHORT,
+					       "%s: line %llu is cut off: no line break ends it",
+					       r->name, (unsigned long long)r->line_no + 1);
 		}
 		looked = have;
 		if ((rc = fill(r, e)) != OK)
@@ -492,8 +501,10 @@ static int at_end_of_input(struct wire_reader *r, enum wire_event *event, struct
 	if (r->ended || r->bare)
 		return OK;
 	if (r->framed)
-		return err_set(e, CUT_SHORT, "%s ended after line %llu, before its @end: the producer did "
-			       "not finish", r->name, (unsigned long long)r->line_no);
+		return err_set(e, CUT_SHORT,
+			       "%s ended after line %llu, before its @end: the producer did "
+			       "not finish",
+			       r->name, (unsigned long long)r->line_no);
 	if (r->bare_table) /* no rows are no rows */
 		return OK;
 	err_set(e, CUT_SHORT, "%s is empty: the producer did not even start its frame", r->name);
@@ -515,8 +526,8 @@ int wire_next(struct wire_reader *r, enum wire_event *event, struct err *e)
 			       (unsigned long long)r->line_no);
 	if (is_control(r->line)) {
 		if (r->bare)
-			return err_set(e, BAD_DATA, "%s: line %llu: a control line among bare rows", r->name,
-				       (unsigned long long)r->line_no);
+			return err_set(e, BAD_DATA, "%s: line %llu: a control line among bare rows",
+				       r->name, (unsigned long long)r->line_no);
 		r->framed = true;
 		rc = on_control(r, event, e);
 		return rc == OK ? OK : wire_blame(r, rc, e);
@@ -587,7 +598,8 @@ void wire_add_table(struct buf *b, const struct wire_table *t)
 	for (size_t i = 0; i < t->foreign_count; i++) {
 		const struct wire_foreign *f = &t->foreign[i];
 
-		add_names(b, i ? ",{\"columns\":[" : ",\"foreign\":[{\"columns\":[", f->columns, f->count);
+		add_names(b, i ? ",{\"columns\":[" : ",\"foreign\":[{\"columns\":[", f->columns,
+			  f->count);
 		add_z(b, ",\"table\":", f->table);
 		add_names(b, ",\"references\":[", f->parent_columns, f->count);
 		buf_addz(b, i + 1 < t->foreign_count ? "}" : "}]");

@@ -69,7 +69,8 @@ size_t wire_column_index(const struct wire_table *t, struct str name);
 /* --- reading --- */
 
 enum wire_event {
-	WIRE_TABLE,  /* table was announced (or announced again, with the same columns) or switched to */
+	WIRE_TABLE,  /* table was announced (or announced again, with the same columns) or switched
+			to */
 	WIRE_ROW,    /* line is one row of table; call wire_fields for its values */
 	WIRE_DELETE, /* a row of table is gone; line is its key, a JSON object */
 	WIRE_STATE,  /* all before is one step; line is the state, a JSON object */

@@ -20,9 +20,11 @@ static bool framed, show_state;
 static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
-	{ 'd', "dbname", "conninfo", OPT_STRING, &dbname, "connection string or URI of the warehouse" },
+	{ 'd', "dbname", "conninfo", OPT_STRING, &dbname,
+	  "connection string or URI of the warehouse" },
 	{ 0, "schema", "name", OPT_STRING, &schema, "load into this schema (default: public)" },
-	{ 0, "source", "name", OPT_STRING, &source, "keep state and lock under this name (default: default)" },
+	{ 0, "source", "name", OPT_STRING, &source,
+	  "keep state and lock under this name (default: default)" },
 	{ 0, "table", "name", OPT_STRING, &table_name, "take bare rows, for this table" },
 	{ 0, "framed", NULL, OPT_FLAG, &framed, "insist on a frame" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "refuse longer lines (default: 256M)" },
@@ -81,7 +83,8 @@ static const char create_state_sql[] =
 	"CREATE TABLE %s (source text PRIMARY KEY, steps int8 NOT NULL, state json,"
 	" receipt jsonb NOT NULL, committed_at timestamptz NOT NULL)";
 static const char write_state_sql[] =
-	"INSERT INTO %s AS s VALUES ($1, 1, $2, $3, clock_timestamp()) ON CONFLICT (source) DO UPDATE"
+	"INSERT INTO %s AS s VALUES ($1, 1, $2, $3, clock_timestamp()) ON CONFLICT (source) DO "
+	"UPDATE"
 	" SET steps = s.steps + 1, state = coalesce(excluded.state, s.state),"
 	" receipt = excluded.receipt, committed_at = excluded.committed_at";
 
@@ -116,7 +119,8 @@ static int print_state(struct load *l, struct err *e)
 	int rc = read_state(l, "state", &text, e);
 
 	if (rc == OK) {
-		/* never nothing: whoever reads an empty file cannot tell a first run from a failure */
+		/* never nothing: whoever reads an empty file cannot tell a first run from a failure
+		 */
 		out_init(&out, STDOUT_FILENO, "standard output");
 		buf_addz(&out.buf, text.len ? text.data : "{}");
 		buf_addch(&out.buf, '\n');
@@ -131,8 +135,10 @@ static int print_state(struct load *l, struct err *e)
 
 static int lost_race(struct err *e)
 {
-	return err_set(e, LOST_RACE, "another pg-load has loaded source \"%s\" into schema \"%s\" meanwhile, "
-		       "or still does: nothing was changed", source, schema);
+	return err_set(e, LOST_RACE,
+		       "another pg-load has loaded source \"%s\" into schema \"%s\" meanwhile, "
+		       "or still does: nothing was changed",
+		       source, schema);
 }
 
 /* Held to the end of the session. The wait is for the server, which takes a moment to notice that
@@ -146,7 +152,8 @@ static int take_lock(struct load *l, struct err *e)
 	if (rc != OK)
 		goto done;
 	buf_addf(&name, "starpipe %zu %s %s", strlen(schema), schema, source);
-	buf_addz(&sql, "BEGIN; SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_lock(hashtextextended(");
+	buf_addz(&sql,
+		 "BEGIN; SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_lock(hashtextextended(");
 	pg_add_literal(&sql, buf_str(&name));
 	buf_addz(&sql, ", 0)); COMMIT");
 	res = PQexec(l->conn, sql.data);
@@ -212,7 +219,8 @@ static int ensure_schema(struct load *l, struct err *e)
 {
 	struct buf sql = { 0 };
 	PGresult *res = NULL;
-	int rc = pgio_query(l->conn, "SELECT FROM pg_namespace WHERE nspname = $1", 1, &schema, &res, e);
+	int rc = pgio_query(l->conn, "SELECT FROM pg_namespace WHERE nspname = $1", 1, &schema,
+			    &res, e);
 
 	if (rc == OK && PQntuples(res) == 0) {
 		buf_addz(&sql, "CREATE SCHEMA ");
@@ -293,7 +301,8 @@ static int add_foreign_keys(struct load *l, struct target *t, struct err *e)
 	for (size_t i = 0; rc == OK && t->merge.fresh && i < w->foreign_count; i++) {
 		const struct target *parent = open_parent(l, &w->foreign[i]);
 
-		rc = target_add_foreign(t, l->conn, &w->foreign[i], parent && parent->place > t->place, e);
+		rc = target_add_foreign(t, l->conn, &w->foreign[i],
+					parent && parent->place > t->place, e);
 	}
 	return rc;
 }
@@ -337,10 +346,14 @@ static void add_receipt(struct load *l, struct buf *b)
 		json_add_string(b, str_of(l->targets[i]->merge.table->name));
 		buf_addf(b, ":%llu", (unsigned long long)l->targets[i]->all_rows);
 	}
-	buf_addf(b, "},\"inserted\":%llu,\"updated\":%llu,\"unchanged\":%llu,\"deleted\":%llu,\"bytes\":%llu,"
-		 "\"seconds\":%.3f}", (unsigned long long)n->inserted, (unsigned long long)n->updated,
-		 (unsigned long long)(l->rows - n->inserted - n->updated), (unsigned long long)n->deleted,
-		 (unsigned long long)l->in.bytes, seconds_since(&l->started));
+	buf_addf(b,
+		 "},\"inserted\":%llu,\"updated\":%llu,\"unchanged\":%llu,\"deleted\":%llu,"
+		 "\"bytes\":%llu,"
+		 "\"seconds\":%.3f}",
+		 (unsigned long long)n->inserted, (unsigned long long)n->updated,
+		 (unsigned long long)(l->rows - n->inserted - n->updated),
+		 (unsigned long long)n->deleted, (unsigned long long)l->in.bytes,
+		 seconds_since(&l->started));
 }
 
 static int after_commit(struct load *l, struct err *e)
@@ -453,10 +466,11 @@ static int print_receipt(struct load *l, struct err *e)
 	buf_addz(&out.buf, "}\n");
 	rc = out_close(&out, e);
 	out_release(&out);
-	log_info("loaded %llu rows (%llu bytes) in %.1f s: %llu inserted, %llu updated, %llu deleted",
-		 (unsigned long long)l->rows, (unsigned long long)l->in.bytes, seconds_since(&l->started),
-		 (unsigned long long)l->counts.inserted, (unsigned long long)l->counts.updated,
-		 (unsigned long long)l->counts.deleted);
+	log_info("loaded %llu rows (%llu bytes) in %.1f s: %llu inserted, %llu updated, %llu "
+		 "deleted",
+		 (unsigned long long)l->rows, (unsigned long long)l->in.bytes,
+		 seconds_since(&l->started), (unsigned long long)l->counts.inserted,
+		 (unsigned long long)l->counts.updated, (unsigned long long)l->counts.deleted);
 	return rc;
 }
 

@@ -20,18 +20,21 @@
 
 enum { CHUNK = 256 * 1024 };
 
-static const char *bare_table, *codec_name, *state_out, *content_type;
+static const char *bare_table, *codec_option, *state_out, *content_type;
 static bool insist_framed, show_state;
 static uint64_t max_row = WIRE_MAX_ROW;
 static enum codec codec = CODEC_NONE;
 
 static const struct opt opts[] = {
-	{ 0, "compress", "codec", OPT_STRING, &codec_name, "gzip or zstd" },
-	{ 0, "content-type", "type", OPT_STRING, &content_type, "of a single object (default by its name)" },
+	{ 0, "compress", "codec", OPT_STRING, &codec_option, "gzip or zstd" },
+	{ 0, "content-type", "type", OPT_STRING, &content_type,
+	  "of a single object (default by its name)" },
 	{ 0, "table", "name", OPT_STRING, &bare_table, "bare rows are of this table" },
 	{ 0, "framed", NULL, OPT_FLAG, &insist_framed, "refuse input without a frame" },
-	{ 0, "state-out", "file", OPT_STRING, &state_out, "write the state here after each commit" },
-	{ 0, "show-state", NULL, OPT_FLAG, &show_state, "print the state of the lake's last step and exit" },
+	{ 0, "state-out", "file", OPT_STRING, &state_out,
+	  "write the state here after each commit" },
+	{ 0, "show-state", NULL, OPT_FLAG, &show_state,
+	  "print the state of the lake's last step and exit" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
 	OPT_END
 };
@@ -41,7 +44,8 @@ static const struct tool tool = {
 	"[--compress codec] [--table name | --framed] [--state-out file] url/\n"
 	"[--compress codec] [--content-type type] [--framed] url [-- command [argument ...]]\n"
 	"--show-state url/",
-	"Uploads rows into a lake (a URL that ends in a slash) or standard input as one object.", opts
+	"Uploads rows into a lake (a URL that ends in a slash) or standard input as one object.",
+	opts
 };
 
 struct put {
@@ -154,10 +158,15 @@ static int print_state(struct put *p, struct out *out, struct err *e)
 
 static const char *type_of(const char *key)
 {
-	static const struct { const char *end, *type; } types[] = {
-		{ ".json", "application/json" }, { ".jsonl", "application/x-ndjson" },
-		{ ".ndjson", "application/x-ndjson" }, { ".csv", "text/csv" }, { ".gz", "application/gzip" },
-		{ ".zst", "application/zstd" }, { ".parquet", "application/vnd.apache.parquet" },
+	static const struct { const char *end, *type;
+	} types[] = {
+		{ ".json", "application/json" },
+		{ ".jsonl", "application/x-ndjson" },
+		{ ".ndjson", "application/x-ndjson" },
+		{ ".csv", "text/csv" },
+		{ ".gz", "application/gzip" },
+		{ ".zst", "application/zstd" },
+		{ ".parquet", "application/vnd.apache.parquet" },
 		{ ".txt", "text/plain" },
 	};
 	size_t n = strlen(key);
@@ -258,7 +267,8 @@ static int start_child(struct put *p, char **argv, struct err *e)
 		close(ends[0]);
 		close(ends[1]);
 		execvp(argv[0], argv);
-		dprintf(STDERR_FILENO, "s3-put: error: could not run %s: %s\n", argv[0], strerror(errno));
+		dprintf(STDERR_FILENO, "s3-put: error: could not run %s: %s\n", argv[0],
+			strerror(errno));
 		_exit(127);
 	}
 	close(ends[1]);
@@ -278,10 +288,11 @@ static int child_succeeded(struct put *p, const char *name, struct err *e)
 			return err_errno(e, "could not wait for %s", name);
 	p->child = 0;
 	if (WIFSIGNALED(status))
-		return err_set(e, CUT_SHORT, "%s was killed by signal %d: nothing was uploaded", name,
-			       WTERMSIG(status));
+		return err_set(e, CUT_SHORT, "%s was killed by signal %d: nothing was uploaded",
+			       name, WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
-		return err_set(e, CUT_SHORT, "%s exited %d: nothing was uploaded", name, WEXITSTATUS(status));
+		return err_set(e, CUT_SHORT, "%s exited %d: nothing was uploaded", name,
+			       WEXITSTATUS(status));
 	return OK;
 }
 
@@ -342,8 +353,9 @@ static int print_receipt(struct put *p, struct out *out, struct err *e)
 		}
 		buf_addch(b, '}');
 	}
-	buf_addf(b, ",\"objects\":%llu,\"bytes\":%llu,\"seconds\":%.3f", (unsigned long long)p->objects,
-		 (unsigned long long)p->bytes, seconds_since(&p->started));
+	buf_addf(b, ",\"objects\":%llu,\"bytes\":%llu,\"seconds\":%.3f",
+		 (unsigned long long)p->objects, (unsigned long long)p->bytes,
+		 seconds_since(&p->started));
 	if (p->state.len) {
 		buf_addz(b, ",\"state\":");
 		buf_addstr(b, buf_str(&p->state));
@@ -358,11 +370,13 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 	int rc;
 
 	if (lake && (command || content_type))
-		return opt_misuse(e, "%s goes with one object, and %s is a lake", command ? "a command" :
-				  "--content-type", p->url);
+		return opt_misuse(e, "%s goes with one object, and %s is a lake",
+				  command ? "a command" : "--content-type", p->url);
 	if (!lake && (show_state || state_out || bare_table))
-		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash", show_state ? "show-state" :
-				  state_out ? "state-out" : "table");
+		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
+				  show_state ? "show-state" :
+				  state_out  ? "state-out" :
+					       "table");
 	if (show_state)
 		return print_state(p, out, e);
 	if (lake) {
@@ -403,12 +417,14 @@ static int run(int argc, char **argv, struct err *e)
 		return rc;
 	if (operand == argc)
 		return opt_misuse(e, "which URL?");
-	if (codec_name && !codec_parse(codec_name, &codec))
-		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd", codec_name);
+	if (codec_option && !codec_parse(codec_option, &codec))
+		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd",
+				  codec_option);
 	clock_gettime(CLOCK_MONOTONIC, &p.started);
 	p.url = argv[operand++];
 	sig_catch();
-	wire_open(&p.in, STDIN_FILENO, "standard input", insist_framed ? NULL : bare_table, max_row);
+	wire_open(&p.in, STDIN_FILENO, "standard input", insist_framed ? NULL : bare_table,
+		  max_row);
 	out_init(&out, STDOUT_FILENO, "standard output");
 	rc = work(&p, &out, operand < argc ? argv + operand : NULL, e);
 	progress_clear();

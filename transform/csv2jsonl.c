@@ -17,10 +17,14 @@ static bool no_header;
 static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
-	{ 0, "table", "name", OPT_STRING, &table_name, "write a frame: the rows are of this table" },
-	{ 0, "types", "list", OPT_STRING, &types, "types of columns, \"id int4, price numeric(10,2)\" (else text)" },
-	{ 0, "columns", "list", OPT_STRING, &column_names, "names of the columns, a,b,c, instead of the header's" },
-	{ 0, "no-header", NULL, OPT_FLAG, &no_header, "the first line is a row already (needs --columns)" },
+	{ 0, "table", "name", OPT_STRING, &table_name,
+	  "write a frame: the rows are of this table" },
+	{ 0, "types", "list", OPT_STRING, &types,
+	  "types of columns, \"id int4, price numeric(10,2)\" (else text)" },
+	{ 0, "columns", "list", OPT_STRING, &column_names,
+	  "names of the columns, a,b,c, instead of the header's" },
+	{ 0, "no-header", NULL, OPT_FLAG, &no_header,
+	  "the first line is a row already (needs --columns)" },
 	{ 0, "delimiter", "char", OPT_STRING, &delimiter, "between fields (default a comma)" },
 	{ 0, "null", "text", OPT_STRING, &null_text, "read this text as NULL too" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
@@ -77,7 +81,8 @@ static int add_column(struct wire_table *t, struct str name, struct err *e)
 	if (wire_column_index(t, name) < t->column_count)
 		return err_set(e, BAD_DATA, "column \"%.*s\" is there twice", STR_ARG(name));
 	t->columns = xrealloc(t->columns, (t->column_count + 1) * sizeof(*t->columns));
-	t->columns[t->column_count++] = (struct wire_column){ .name = xstrndup(name.data, name.len) };
+	t->columns[t->column_count++] =
+		(struct wire_column){ .name = xstrndup(name.data, name.len) };
 	return OK;
 }
 
@@ -89,13 +94,16 @@ static int set_types(struct wire_table *t, struct err *e)
 		struct str item = next_item(&rest);
 		const char *blank = item.len ? memchr(item.data, ' ', item.len) : NULL;
 		struct str name = { item.data, blank ? (size_t)(blank - item.data) : item.len };
-		struct str type = trimmed((struct str){ item.data + name.len, item.len - name.len });
+		struct str type =
+			trimmed((struct str){ item.data + name.len, item.len - name.len });
 		size_t i = wire_column_index(t, name);
 
 		if (!type.len)
-			return err_set(e, USAGE, "--types: \"%.*s\" is no column and type", STR_ARG(item));
+			return err_set(e, USAGE, "--types: \"%.*s\" is no column and type",
+				       STR_ARG(item));
 		if (i == t->column_count)
-			return err_set(e, USAGE, "--types: there is no column \"%.*s\"", STR_ARG(name));
+			return err_set(e, USAGE, "--types: there is no column \"%.*s\"",
+				       STR_ARG(name));
 		free(t->columns[i].type_name);
 		t->columns[i].type_name = xstrndup(type.data, type.len);
 	}
@@ -148,7 +156,8 @@ static int add_value(struct convert *c, size_t i, const struct csv_cell *cell, s
 		return OK;
 	}
 	plain.mods[0] = plain.mods[1] = -1;
-	if (t.base == PG_JSONB) /* a text of JSON is a value of jsonb as well; the server normalizes it */
+	if (t.base ==
+	    PG_JSONB) /* a text of JSON is a value of jsonb as well; the server normalizes it */
 		plain = t = sqltype_of(PG_JSON);
 	if ((rc = value_from_text(&v, plain, cell->text, &c->values, e)) == OK &&
 	    (rc = value_cast(&v, plain, t, CAST_ASSIGNMENT, &c->values, e)) == OK)
@@ -156,7 +165,8 @@ static int add_value(struct convert *c, size_t i, const struct csv_cell *cell, s
 	return rc;
 }
 
-static int on_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row, struct err *e)
+static int on_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
+		  struct err *e)
 {
 	struct convert *c = arg;
 	struct wire_table *t = c->table;
@@ -169,15 +179,16 @@ static int on_row(void *arg, const struct csv_cell *cells, size_t count, uint64_
 	if (row == 1 && !no_header)
 		return OK;
 	if (count != t->column_count)
-		return err_set(e, BAD_DATA, "%s: row %llu has %zu fields where there are %zu columns", c->name,
+		return err_set(e, BAD_DATA,
+			       "%s: row %llu has %zu fields where there are %zu columns", c->name,
 			       (unsigned long long)row, count, t->column_count);
 	start = c->out.buf.len;
 	for (size_t i = 0; i < count; i++) {
 		buf_addstr(&c->out.buf, t->prefix[i]);
 		if ((rc = add_value(c, i, &cells[i], e)) != OK) {
 			c->out.buf.len = start;
-			return err_wrap(e, rc, "%s: row %llu: column \"%s\"", c->name, (unsigned long long)row,
-					t->columns[i].name);
+			return err_wrap(e, rc, "%s: row %llu: column \"%s\"", c->name,
+					(unsigned long long)row, t->columns[i].name);
 		}
 	}
 	buf_addz(&c->out.buf, "}\n");

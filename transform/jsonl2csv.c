@@ -15,7 +15,8 @@ static bool no_header, insist_framed;
 static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
-	{ 0, "table", "name", OPT_STRING, &table_name, "take this table of a stream that has several" },
+	{ 0, "table", "name", OPT_STRING, &table_name,
+	  "take this table of a stream that has several" },
 	{ 0, "delimiter", "char", OPT_STRING, &delimiter, "between fields (default a comma)" },
 	{ 0, "null", "text", OPT_STRING, &null_text, "write NULL as this (default: nothing)" },
 	{ 0, "no-header", NULL, OPT_FLAG, &no_header, "no line with the columns' names" },
@@ -58,7 +59,8 @@ static int on_table(struct convert *c, struct err *e)
 	if (t == c->table || (c->in.framed && table_name && strcmp(t->name, table_name) != 0))
 		return OK;
 	if (c->table) {
-		err_set(e, USAGE, "the stream has tables \"%s\" and \"%s\": a CSV file has one", c->table->name, t->name);
+		err_set(e, USAGE, "the stream has tables \"%s\" and \"%s\": a CSV file has one",
+			c->table->name, t->name);
 		return err_hint(e, USAGE, "Pick one with --table.");
 	}
 	c->table = t;
@@ -112,13 +114,17 @@ static int convert(struct convert *c, struct err *e)
 		else if (event == WIRE_ROW)
 			rc = on_row(c, e);
 		else if (event == WIRE_DELETE && c->in.table == c->table)
-			rc = wire_blame(&c->in, err_set(e, BAD_DATA, "CSV cannot say that a row was deleted"), e);
+			rc = wire_blame(&c->in,
+					err_set(e, BAD_DATA,
+						"CSV cannot say that a row was deleted"),
+					e);
 		if (rc != OK)
 			return rc;
 	}
 	if (rc == OK && !c->table && c->in.framed)
-		rc = table_name ? err_set(e, BAD_DATA, "the stream has no table \"%s\"", table_name) :
-		     err_set(e, BAD_DATA, "the stream has no table");
+		rc = table_name ?
+			     err_set(e, BAD_DATA, "the stream has no table \"%s\"", table_name) :
+			     err_set(e, BAD_DATA, "the stream has no table");
 	return rc == OK ? out_close(&c->out, e) : rc;
 }
 
@@ -133,7 +139,10 @@ static int run(int argc, char **argv, struct err *e)
 		return opt_misuse(e, "it reads standard input and takes no file");
 	if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter))
 		return opt_misuse(e, "--delimiter is one character, no quote and no line break");
-	wire_open(&c.in, STDIN_FILENO, "standard input", insist_framed ? NULL : table_name ? table_name : "rows",
+	wire_open(&c.in, STDIN_FILENO, "standard input",
+		  insist_framed ? NULL :
+		  table_name	? table_name :
+				  "rows",
 		  max_row);
 	out_init(&c.out, STDOUT_FILENO, "standard output");
 	rc = convert(&c, e);

@@ -30,9 +30,12 @@ static const struct opt opts[] = {
 };
 
 static const struct tool tool = {
-	"star-transform", "[--rejects file] [--table name] [--framed] star.sql\n--check | --ddl | --tables star.sql",
-	"Transforms rows of source tables, framed JSON Lines on standard input, into the rows of the\n"
-	"star schema that an SQL file describes.", opts
+	"star-transform",
+	"[--rejects file] [--table name] [--framed] star.sql\n--check | --ddl | --tables star.sql",
+	"Transforms rows of source tables, framed JSON Lines on standard input, into the rows of "
+	"the\n"
+	"star schema that an SQL file describes.",
+	opts
 };
 
 /* One INSERT of the star file on its way. */
@@ -160,9 +163,13 @@ static int announce(struct flow *f, struct err *e)
 		w->mode = driver->mode;
 	if (w->load && strcmp(w->load, "history") == 0) {
 		if (n == 0) {
-			star_error(&t->star, f->insert->at, e, "fact \"%s\" does not say which row of its source it "
-				   "comes from", w->name);
-			return err_hint(e, USAGE, "Select all columns of the primary key of the table behind FROM.");
+			star_error(&t->star, f->insert->at, e,
+				   "fact \"%s\" does not say which row of its source it "
+				   "comes from",
+				   w->name);
+			return err_hint(
+				e, USAGE,
+				"Select all columns of the primary key of the table behind FROM.");
 		}
 		w->key = xrealloc(w->key, n * sizeof(*key));
 		memcpy(w->key, key, n * sizeof(*key));
@@ -202,8 +209,8 @@ static int on_result(void *arg, const struct field *fields, struct err *e)
 			buf_addstr(b, v->text);
 		} else if (w->columns[c].notnull) {
 			b->len = start;
-			return err_set(e, BAD_DATA, "column \"%s\" of \"%s\" must not be NULL", w->columns[c].name,
-				       w->name);
+			return err_set(e, BAD_DATA, "column \"%s\" of \"%s\" must not be NULL",
+				       w->columns[c].name, w->name);
 		} else {
 			buf_add(b, "null", 4);
 		}
@@ -225,8 +232,9 @@ static int on_reject(void *arg, const struct wire_table *table, struct str line,
 	if (!rejects_path) {
 		int shown = line.len > 300 ? 300 : (int)line.len;
 
-		return err_wrap(e, BAD_DATA, "%s: row %.*s%s of table \"%s\"", f->insert->into->wire->name, shown,
-				line.data, line.len > 300 ? "..." : "", table ? table->name : "(none)");
+		return err_wrap(e, BAD_DATA, "%s: row %.*s%s of table \"%s\"",
+				f->insert->into->wire->name, shown, line.data,
+				line.len > 300 ? "..." : "", table ? table->name : "(none)");
 	}
 	t->rejected++;
 	buf_addz(b, "{\"table\":");
@@ -318,8 +326,10 @@ static int start_flow(struct flow *f, struct err *e)
 		return rc;
 	changes = query_joined_changes(f->query);
 	if (changes) {
-		star_error(&t->star, f->insert->at, e, "table \"%s\" comes as changes and cannot be joined with "
-			   "rows of earlier runs", changes);
+		star_error(&t->star, f->insert->at, e,
+			   "table \"%s\" comes as changes and cannot be joined with "
+			   "rows of earlier runs",
+			   changes);
 		return err_hint(e, USAGE, "Extract the whole table: 'pg-extract' without --state.");
 	}
 	rc = query_start(f->query, e);
@@ -369,12 +379,14 @@ static int on_row(struct transform *t, struct err *e)
 	}
 	if (keep && rc == OK) {
 		GROW(t->early, t->early_count, t->early_cap);
-		t->early[t->early_count++] = (struct early){ table, arena_copy(&t->early_lines, t->in.line) };
+		t->early[t->early_count++] =
+			(struct early){ table, arena_copy(&t->early_lines, t->in.line) };
 	}
 	return rc;
 }
 
-/* The end of a step: what waited for a match goes out, and every table is announced, empty or not. */
+/* The end of a step: what waited for a match goes out, and every table is announced, empty or not.
+ */
 static int on_step(struct transform *t, struct err *e)
 {
 	const char *name = NULL;
@@ -384,9 +396,11 @@ static int on_step(struct transform *t, struct err *e)
 		struct flow *f = &t->flows[i];
 
 		if (!f->query && missing_sources(f, &name) < f->source_count) {
-			err_set(e, BAD_DATA, "\"%s\" needs table \"%s\", which the stream does not have",
+			err_set(e, BAD_DATA,
+				"\"%s\" needs table \"%s\", which the stream does not have",
 				f->insert->into->wire->name, name);
-			return err_hint(e, BAD_DATA, "'star-transform --tables %s' lists the tables to extract.",
+			return err_hint(e, BAD_DATA,
+					"'star-transform --tables %s' lists the tables to extract.",
 					t->star.path);
 		}
 		if (!f->query)
@@ -481,7 +495,8 @@ static int work(struct transform *t, const char *path, struct err *e)
 	if ((rc = out_close(&t->out, e)) != OK)
 		return rc;
 	if (t->rejected)
-		log_warning("%llu rows were rejected: see %s", (unsigned long long)t->rejected, rejects_path);
+		log_warning("%llu rows were rejected: see %s", (unsigned long long)t->rejected,
+			    rejects_path);
 	return OK;
 }
 
@@ -514,7 +529,8 @@ static int run(int argc, char **argv, struct err *e)
 	if (rc != OK)
 		return rc;
 	if (argc - operand != 1)
-		return opt_misuse(e, argc == operand ? "which star file?" : "one star file, please");
+		return opt_misuse(e,
+				  argc == operand ? "which star file?" : "one star file, please");
 	if (want_check + want_ddl + want_tables > 1)
 		return opt_misuse(e, "--check, --ddl and --tables are of one kind: give one");
 	if (insist_framed && bare_table)

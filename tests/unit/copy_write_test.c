@@ -137,7 +137,8 @@ static void json_arrays_hold_json_elements(void **state)
 {
 	(void)state;
 	check("json[]", "[1,\"s\",{\"a\":\"\\n\"},null,{\"@json\":\"[1]\"},{\"@json\":\"null\"}]",
-	      "{\"1\",\"\\\\\"s\\\\\"\",\"{\\\\\"a\\\\\":\\\\\"\\\\\\\\n\\\\\"}\",NULL,\"[1]\",\"null\"}");
+	      "{\"1\",\"\\\\\"s\\\\\"\",\"{\\\\\"a\\\\\":\\\\\"\\\\\\\\n\\\\\"}\",NULL,\"[1]\","
+	      "\"null\"}");
 }
 
 int main(void)

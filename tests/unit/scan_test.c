@@ -23,8 +23,19 @@ static unsigned pick(unsigned n) /* xorshift64 */
 
 static void add_random_string(struct buf *b)
 {
-	static const char *const pieces[] = { "a", "Zq", " ", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9",
-					      "\\ud83d\\ude42", "\xc3\xa9", "\xf0\x9f\x99\x82", "\xed\x9f\xbf", "0" };
+	static const char *const pieces[] = { "a",
+					      "Zq",
+					      " ",
+					      "\\n",
+					      "\\\"",
+					      "\\\\",
+					      "\\/",
+					      "\\u00e9",
+					      "\\ud83d\\ude42",
+					      "\xc3\xa9",
+					      "\xf0\x9f\x99\x82",
+					      "\xed\x9f\xbf",
+					      "0" };
 
 	buf_addch(b, '"');
 	for (unsigned n = pick(6); n; n--)
@@ -34,7 +45,8 @@ static void add_random_string(struct buf *b)
 
 static void add_random(struct buf *b, unsigned depth)
 {
-	static const char *const scalars[] = { "null", "true", "false", "0", "-0", "12", "-3.25", "1e9", "2E-7", "0.0" };
+	static const char *const scalars[] = { "null", "true",	"false", "0",	 "-0",
+					       "12",   "-3.25", "1e9",	 "2E-7", "0.0" };
 	unsigned kind = pick(depth ? 6 : 4);
 
 	if (kind < 2) {
@@ -101,8 +113,8 @@ static void agree(struct str s)
 
 	if (ours == theirs || (theirs && !ours && yajl_is_lax(s)))
 		return;
-	fail_msg("scan %s what yajl %s: %.*s", ours ? "accepts" : "refuses", theirs ? "accepts" : "refuses",
-		 STR_ARG(s));
+	fail_msg("scan %s what yajl %s: %.*s", ours ? "accepts" : "refuses",
+		 theirs ? "accepts" : "refuses", STR_ARG(s));
 }
 
 static void made_documents_are_accepted_and_broken_ones_judged_as_yajl_does(void **state)
@@ -121,7 +133,8 @@ static void made_documents_are_accepted_and_broken_ones_judged_as_yajl_does(void
 			continue;
 		copy = xstrndup(b.data, b.len);
 		for (size_t cut = 0; cut < b.len; cut++) {
-			/* a heap block of that very size: reading behind it is seen by the sanitizer */
+			/* a heap block of that very size: reading behind it is seen by the
+			 * sanitizer */
 			char *part = xstrndup(b.data, cut);
 
 			agree((struct str){ part, cut });
@@ -158,7 +171,8 @@ static void keys_come_in_any_order_and_spelling(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(scan("{\"id\":1,\"name\":\"x\",\"@at\":null,\"q\\\"uote\":[1]}", f, &e), OK);
+	assert_int_equal(scan("{\"id\":1,\"name\":\"x\",\"@at\":null,\"q\\\"uote\":[1]}", f, &e),
+			 OK);
 	assert_int_equal(scan(" { \"name\" : \"x\" , \"n\\u0061me2\":1}", f, &e), BAD_DATA);
 	assert_int_equal(scan("{\"n\\u0061me\":\"y\",\"id\":-2}", f, &e), OK);
 	assert_int_equal(f[0].kind, F_NUMBER);
@@ -172,10 +186,25 @@ static void keys_come_in_any_order_and_spelling(void **state)
 
 static void rows_that_are_not_rows_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "[]", "1", "{\"id\":1,\"id\":2}", "{\"other\":1}", "{\"id\":1}x",
-					   "{\"id\":}", "{\"id\" 1}", "{\"id\":1,}", "{id:1}", "{\"id\":01}", "{\"id\":.5}",
-					   "{\"id\":1.}", "{\"id\":\"a\tb\"}", "{\"id\":\"\\x\"}", "{\"id\":\"\\u12g4\"}",
-					   "{\"id\":\"\xff\"}", "{\"id\":nul}", "{\"id\":+1}" };
+	static const char *const bad[] = { "",
+					   "[]",
+					   "1",
+					   "{\"id\":1,\"id\":2}",
+					   "{\"other\":1}",
+					   "{\"id\":1}x",
+					   "{\"id\":}",
+					   "{\"id\" 1}",
+					   "{\"id\":1,}",
+					   "{id:1}",
+					   "{\"id\":01}",
+					   "{\"id\":.5}",
+					   "{\"id\":1.}",
+					   "{\"id\":\"a\tb\"}",
+					   "{\"id\":\"\\x\"}",
+					   "{\"id\":\"\\u12g4\"}",
+					   "{\"id\":\"\xff\"}",
+					   "{\"id\":nul}",
+					   "{\"id\":+1}" };
 	struct field f[4];
 	struct err e;
 

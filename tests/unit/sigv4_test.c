@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "awsconf.h"
+#include "hash.h"
 #include "retry.h"
 #include "sigv4.h"
 
@@ -25,12 +26,19 @@ static void expect_signature(const struct sigv4 *s, const char *signature)
 }
 
 /* The examples of S3's manual, "Authenticating Requests: Using the Authorization Header". */
-static struct sigv4 s3_example(const char *method, const char *path, const struct sigv4_pair *h, size_t n)
+static struct sigv4 s3_example(const char *method, const char *path, const struct sigv4_pair *h,
+			       size_t n)
 {
-	return (struct sigv4){ .method = method, .path = str_of(path), .headers = h, .header_count = n,
-			       .payload = STR(EMPTY), .region = "us-east-1", .service = "s3",
+	return (struct sigv4){ .method = method,
+			       .path = str_of(path),
+			       .headers = h,
+			       .header_count = n,
+			       .payload = STR(EMPTY),
+			       .region = "us-east-1",
+			       .service = "s3",
 			       .access_key = "AKIAIOSFODNN7EXAMPLE",
-			       .secret_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", .time = "20130524T000000Z" };
+			       .secret_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+			       .time = "20130524T000000Z" };
 }
 
 #define S3_HEADERS \
@@ -38,7 +46,8 @@ static struct sigv4 s3_example(const char *method, const char *path, const struc
 
 static void get_object_with_a_range(void **state)
 {
-	const struct sigv4_pair h[] = { S3_HEADERS, PAIR("range", "bytes=0-9"), PAIR("x-amz-content-sha256", EMPTY) };
+	const struct sigv4_pair h[] = { S3_HEADERS, PAIR("range", "bytes=0-9"),
+					PAIR("x-amz-content-sha256", EMPTY) };
 	struct sigv4 s = s3_example("GET", "/test.txt", h, 4);
 
 	(void)state;
@@ -49,7 +58,8 @@ static void put_object_with_a_dollar_sign(void **state)
 {
 	char hash[SHA256_HEX + 1];
 	struct sigv4_pair h[] = { S3_HEADERS, PAIR("date", "Fri, 24 May 2013 00:00:00 GMT"),
-				  PAIR("x-amz-storage-class", "REDUCED_REDUNDANCY"), PAIR("x-amz-content-sha256", "") };
+				  PAIR("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+				  PAIR("x-amz-content-sha256", "") };
 	struct sigv4 s = s3_example("PUT", "/test$file.text", h, 5);
 
 	(void)state;
@@ -83,15 +93,24 @@ static void list_objects(void **state)
 }
 
 /* aws-sig-v4-test-suite */
-static struct sigv4 suite(const char *method, const char *path, const struct sigv4_pair *q, size_t n)
+static struct sigv4 suite(const char *method, const char *path, const struct sigv4_pair *q,
+			  size_t n)
 {
 	static const struct sigv4_pair h[] = { PAIR("host", "example.amazonaws.com"),
 					       PAIR("x-amz-date", "20150830T123600Z") };
 
-	return (struct sigv4){ .method = method, .path = str_of(path), .query = q, .query_count = n, .headers = h,
-			       .header_count = 2, .payload = STR(EMPTY), .region = "us-east-1", .service = "service",
+	return (struct sigv4){ .method = method,
+			       .path = str_of(path),
+			       .query = q,
+			       .query_count = n,
+			       .headers = h,
+			       .header_count = 2,
+			       .payload = STR(EMPTY),
+			       .region = "us-east-1",
+			       .service = "service",
 			       .access_key = "AKIDEXAMPLE",
-			       .secret_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", .time = "20150830T123600Z" };
+			       .secret_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+			       .time = "20150830T123600Z" };
 }
 
 static void get_vanilla(void **state)
@@ -150,8 +169,9 @@ static void waits_grow_and_stay_bounded(void **state)
 
 static void profiles_are_read_by_section_and_key(void **state)
 {
-	const char *text = "# mine\n[default]\naws_access_key_id = A1\n\n[profile x]\nregion=eu-west-1\r\n"
-			   "s3 =\n  region = nested\n[default2]\naws_access_key_id=A2\n";
+	const char *text =
+		"# mine\n[default]\naws_access_key_id = A1\n\n[profile x]\nregion=eu-west-1\r\n"
+		"s3 =\n  region = nested\n[default2]\naws_access_key_id=A2\n";
 	char *v;
 
 	(void)state;

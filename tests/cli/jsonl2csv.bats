@@ -1,4 +1,4 @@
-# jsonl2csv and csv2jsonl, and the way there and back.
+# jsonl2csv, and what PostgreSQL reads of it.
 load ../lib/helpers
 
 @test "NULL and the empty text differ in CSV, there and back" {
@@ -29,27 +29,6 @@ load ../lib/helpers
 	q "CREATE TABLE copy (LIKE t)"
 	psql -qX -d "$db" -c "\copy copy FROM $BATS_TEST_TMPDIR/t.csv CSV HEADER"
 	[ "$(q "SELECT count(*) FROM (SELECT t::text FROM t EXCEPT ALL SELECT copy::text FROM copy) d")" = 0 ]
-}
-
-@test "what CSV cannot be is one clear line" {
-	run bash -c "printf 'a,b\n1\n' | csv2jsonl"
-	[ "$status" -eq 65 ]
-	[[ "$output" == *"standard input: row 2 has 1 fields where there are 2 columns"* ]]
-	run bash -c "printf 'a\n\"x' | csv2jsonl"
-	[ "$status" -eq 65 ]
-	[[ "$output" == *"row 2 is cut off inside quotes"* ]]
-	run bash -c "printf 'a\n\xff\n' | csv2jsonl"
-	[ "$status" -eq 65 ]
-	[[ "$output" == *"row 2: column 1 is not UTF-8"* ]]
-	run bash -c "printf 'a\nx\n' | csv2jsonl --types 'a int4' --table t"
-	[ "$status" -eq 65 ]
-	[[ "$output" == *'row 2: column "a": invalid input syntax for type integer: "x"'* ]]
-	[[ "$output" != *'@end'* ]]
-}
-
-@test "blanks, CR LF and a byte order mark are read as RFC 4180 has them" {
-	run bash -o pipefail -c "printf '\xef\xbb\xbfa,b\r\n x ,y\r\n' | csv2jsonl"
-	[ "$output" = '{"a":" x ","b":"y"}' ]
 }
 
 @test "a stream of several tables needs one to be named" {

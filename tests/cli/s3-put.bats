@@ -1,0 +1,169 @@
+# s3-put: its three forms, into files and onto a real S3 server.
+load ../lib/helpers
+
+frame='{"@table":"t","columns":[{"name":"x","type":"int4"}],"key":["x"],"mode":"full"}\n{"x":1}\n{"x":2}\n{"@state":{"at":7}}\n{"@end":{"rows":{"t":2}}}\n'
+
+# the objects of a lake that a commit record names, one path a line
+objects() { jq -r '.objects[].path' "$1"/_commits/*.json; }
+
+@test "a step is an object per table and a commit record with counts, checksums and state" {
+	lake=$BATS_TEST_TMPDIR/lake
+	run -0 --separate-stderr bash -c "printf '$frame' | s3-put file://$lake/"
+	[ "$(jq -c '[.steps, .rows.t, .objects, .state.at]' <<<"$output")" = '[1,2,1,7]' ]
+	[ -z "$stderr" ]
+	path=$(objects "$lake")
+	[[ "$path" == t/20[0-9][0-9]/[0-9][0-9]/[0-9][0-9]/*.jsonl ]]
+	[ "$(cat "$lake/$path")" = $'{"x":1}\n{"x":2}' ]
+	[ "$(sha256sum <"$lake/$path" | cut -c1-64)" = "$(jq -r '.objects[0].sha256' "$lake"/_commits/*1.json)" ]
+	[ "$(s3-put --show-state "file://$lake/")" = '{"at":7}' ]
+	run -0 bash -c "printf '$frame' | s3-put file://$lake/"
+	[ "$(ls "$lake/_commits" | wc -l)" -eq 2 ]
+	[ "$(ls "$lake/t"/*/*/* | wc -l)" -eq 2 ]
+}
+
+@test "a lake without a step has the state of a first run" {
+	[ "$(s3-put --show-state "file://$BATS_TEST_TMPDIR/none/")" = '{}' ]
+}
+
+@test "a stream that is cut leaves no commit record and exits 76" {
+	for form in lake/ object.jsonl; do
+		run bash -c "printf '$frame' | head -n 4 | s3-put file://$BATS_TEST_TMPDIR/$form"
+		[ "$status" -eq 76 ]
+		run bash -c "printf '$frame' | sed 's/\"t\":2/\"t\":3/' | s3-put file://$BATS_TEST_TMPDIR/$form"
+		[ "$status" -eq 76 ]
+	done
+	[ ! -e "$BATS_TEST_TMPDIR/object.jsonl" ]
+	[ -z "$(find "$BATS_TEST_TMPDIR" -path '*_commits*' -type f -o -name '*.tmp' -type f)" ]
+	run bash -c "s3-put file://$BATS_TEST_TMPDIR/lake/ </dev/null"
+	[ "$status" -eq 76 ]
+}
+
+@test "compressed objects are what gzip and zstd read" {
+	for c in gzip:gz:gzip zstd:zst:zstd; do
+		IFS=: read -r codec suffix tool <<<"$c"
+		bash -c "printf '$frame' | s3-put --compress $codec file://$BATS_TEST_TMPDIR/$codec/"
+		path=$(objects "$BATS_TEST_TMPDIR/$codec")
+		[[ "$path" == *.jsonl.$suffix ]]
+		[ "$($tool -dc <"$BATS_TEST_TMPDIR/$codec/$path")" = $'{"x":1}\n{"x":2}' ]
+		head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/in"
+		s3-put --compress $codec "file://$BATS_TEST_TMPDIR/one.$suffix" <"$BATS_TEST_TMPDIR/in"
+		$tool -dc <"$BATS_TEST_TMPDIR/one.$suffix" | cmp - "$BATS_TEST_TMPDIR/in"
+	done
+}
+
+@test "of two runs at once exactly one commits, the other exits 73" {
+	fresh_bucket race
+	for url in "file://$BATS_TEST_TMPDIR/race/" "$bucket/lake/"; do
+		mkfifo "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+		s3-put "$url" <"$BATS_TEST_TMPDIR/a" >"$BATS_TEST_TMPDIR/ra" 2>&1 & a=$!
+		s3-put "$url" <"$BATS_TEST_TMPDIR/b" >"$BATS_TEST_TMPDIR/rb" 2>&1 & b=$!
+		exec 8>"$BATS_TEST_TMPDIR/a" 9>"$BATS_TEST_TMPDIR/b"
+		sleep 1 # both have seen the same last record
+		printf "$frame" >&8; printf "$frame" >&9
+		exec 8>&- 9>&-
+		ra=0; wait $a || ra=$?
+		rb=0; wait $b || rb=$?
+		cat "$BATS_TEST_TMPDIR"/r[ab]
+		[ $((ra + rb)) -eq 73 ]
+		[ "$(s3-put --show-state "$url")" = '{"at":7}' ]
+		rm "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+	done
+}
+
+@test "a command's output is an object only if the command succeeds" {
+	run -0 s3-put "file://$BATS_TEST_TMPDIR/ok" -- echo hello
+	[ "$(cat "$BATS_TEST_TMPDIR/ok")" = hello ]
+	run -76 s3-put "file://$BATS_TEST_TMPDIR/no" -- sh -c 'echo half; exit 3'
+	[[ "$output" == *"sh exited 3"* ]]
+	run -76 s3-put "file://$BATS_TEST_TMPDIR/no" -- sh -c 'echo half; kill -9 $$'
+	[[ "$output" == *"signal 9"* ]]
+	run -76 s3-put "file://$BATS_TEST_TMPDIR/no" -- /no/such/command
+	[ "$(ls "$BATS_TEST_TMPDIR")" = ok ]
+}
+
+@test "0 bytes, 1 byte and 64 MiB arrive on S3 as they were" {
+	fresh_bucket bytes
+	for n in 0 1 67108864; do
+		head -c $n /dev/urandom >"$BATS_TEST_TMPDIR/in"
+		s3-put "$bucket/o$n" <"$BATS_TEST_TMPDIR/in"
+		aws_s3 cp --quiet "$bucket/o$n" - | cmp - "$BATS_TEST_TMPDIR/in"
+	done
+}
+
+@test "1 GiB from a pipe takes less than 64 MiB of memory" {
+	fresh_bucket large
+	need /usr/bin/time
+	run bash -c "head -c 1073741824 /dev/zero | /usr/bin/time -f %M s3-put $bucket/gib 2>&1 >/dev/null"
+	[ "$status" -eq 0 ]
+	echo "$output KiB"
+	[ "$output" -lt 65536 ]
+	[ "$(aws_s3 ls "$bucket/gib" | awk '{print $3}')" = 1073741824 ]
+}
+
+@test "keys of every kind arrive exactly" {
+	fresh_bucket keys
+	for key in 'a b' 'a+b=c' '%41&~*' "it's (here)" 'dir//file' 'ünï/日本' 'q?x#y' 'tab	key' '..//.'; do
+		printf %s "$key" | s3-put "$bucket/$key"
+		[ "$(aws_s3api get-object --bucket keys --key "$key" "$BATS_TEST_TMPDIR/got" >/dev/null && cat "$BATS_TEST_TMPDIR/got")" = "$key" ]
+	done
+}
+
+@test "what goes wrong has its exit code and a clear line" {
+	fresh_bucket errors
+	AWS_SECRET_ACCESS_KEY=wrong run -77 bash -c "echo x | s3-put $bucket/k"
+	[[ "$output" == *"SignatureDoesNotMatch"*"hint: Check AWS_ACCESS_KEY_ID"* ]]
+	[[ "$output" != *wrong* ]]
+	AWS_ENDPOINT_URL=http://127.0.0.1:1 run -75 bash -c "echo x | s3-put $bucket/k"
+	[[ "$output" == *"http://127.0.0.1:1"* ]]
+	run -1 bash -c "echo x | s3-put s3://no-such-bucket-here/k"
+	[[ "$output" == *"NoSuchBucket"*"aws s3 mb s3://no-such-bucket-here"* ]]
+	run -77 env -u AWS_ACCESS_KEY_ID HOME=/nonexistent s3-put "$bucket/k" </dev/null
+	[[ "$output" == *"no AWS credentials"* ]]
+	run -2 s3-put ftp://x/y </dev/null
+	run -2 s3-put "$bucket/" -- true
+}
+
+@test "SIGTERM aborts the upload: no part is left on the server, and the tool dies of it" {
+	fresh_bucket term
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	s3-put "$bucket/k" <"$BATS_TEST_TMPDIR/pipe" & pid=$!
+	exec 8>"$BATS_TEST_TMPDIR/pipe"
+	head -c 30000000 /dev/zero >&8
+	sleep 1
+	aws_s3api list-multipart-uploads --bucket term | grep -q UploadId
+	kill -TERM $pid
+	status=0; wait $pid || status=$?
+	exec 8>&-
+	[ "$status" -eq 143 ]
+	run aws_s3api list-multipart-uploads --bucket term
+	[[ "$output" != *UploadId* ]]
+}
+
+@test "many tables at once stay within bounds, and all their rows arrive" {
+	lake=$BATS_TEST_TMPDIR/lake
+	fresh_bucket many
+	need /usr/bin/time
+	python3 - >"$BATS_TEST_TMPDIR/stream" <<-'END'
+	names = ["t%d" % i for i in range(12)]
+	for n in names: print('{"@table":"%s","columns":[{"name":"x","type":"text"}],"mode":"full"}' % n)
+	for k in range(700):
+	    for n in names:
+	        print('{"@table":"%s"}' % n)
+	        for i in range(10): print('{"x":"%s"}' % ("%06d" % (k * 10 + i) * 170))
+	print('{"@end":{"rows":{%s}}}' % ",".join('"%s":7000' % n for n in names))
+	END
+	for url in "file://$lake/" "$bucket/lake/"; do
+		run bash -c "/usr/bin/time -f %M s3-put $url 2>&1 >/dev/null <$BATS_TEST_TMPDIR/stream"
+		[ "$status" -eq 0 ]
+		[ "$output" -lt 65536 ]
+	done
+	aws_s3 sync --quiet "$bucket/lake/" "$BATS_TEST_TMPDIR/copy"
+	for l in "$lake" "$BATS_TEST_TMPDIR/copy"; do
+		for t in t0 t7 t11; do
+			jq -r --arg t $t '.objects[] | select(.table == $t) | .path' "$l"/_commits/*.json |
+				while read -r p; do cat "$l/$p"; done >"$BATS_TEST_TMPDIR/rows"
+			[ "$(wc -l <"$BATS_TEST_TMPDIR/rows")" -eq 7000 ]
+			[ "$(sort -u "$BATS_TEST_TMPDIR/rows" | wc -l)" -eq 7000 ]
+		done
+	done
+}
