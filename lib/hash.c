@@ -29,7 +29,8 @@ void hmac_sha256(struct str key, struct str text, unsigned char out[SHA256_BYTES
 {
 	unsigned n = SHA256_BYTES;
 
-	HMAC(EVP_sha256(), key.data, (int)key.len, (const unsigned char *)text.data, text.len, out, &n);
+	HMAC(EVP_sha256(), key.data, (int)key.len, (const unsigned char *)text.data, text.len, out,
+	     &n);
 }
 
 void random_bytes(unsigned char *bytes, size_t count)

@@ -26,13 +26,26 @@ static bool mentions(const char *text, const char *what)
 	return strstr(text, what) != NULL;
 }
 
+/* libpq quotes a connection string that it cannot make out: user:password@ becomes user:***@. */
+static void hide_password(char *msg)
+{
+	char *start = strstr(msg, "//"), *at = start ? strchr(start, '@') : NULL;
+	char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+
+	if (colon && at - colon > 3) {
+		memcpy(colon + 1, "***", 3);
+		memmove(colon + 4, at, strlen(at) + 1);
+	}
+}
+
 /* Before a session stands, libpq gives no SQLSTATE; PQping says what kind of failure it was. */
-static int connect_failed(PGconn *conn, const char *conninfo, struct err *e)
+static int connect_failed(PGconn *conn, const char *const *keys, const char *const *values,
+			  struct err *e)
 {
 	const char *why = PQerrorMessage(conn);
 	int rc;
 
-	switch (PQping(conninfo)) {
+	switch (PQpingParams(keys, values, 1)) {
 	case PQPING_NO_ATTEMPT:
 		rc = USAGE;
 		break;
@@ -49,6 +62,7 @@ static int connect_failed(PGconn *conn, const char *conninfo, struct err *e)
 			rc = NOT_PERMITTED;
 	}
 	err_set(e, rc, "could not connect to PostgreSQL: %s", why);
+	hide_password(e->msg);
 	if (rc == TRY_LATER)
 		err_hint(e, rc,
 			 "Is the server there? Try 'pg_isready' with the same connection string.");
@@ -65,10 +79,15 @@ int pgio_connect(const char *conninfo, PGconn **conn, struct err *e)
 
 	*conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(*conn) == CONNECTION_OK) {
+		const char *encoding = PQparameterStatus(*conn, "server_encoding");
+
 		PQsetNoticeReceiver(*conn, on_notice, NULL);
 		rc = pgio_exec(*conn, session_sql, NULL, e);
+		/* which bytes such a database holds only its reader can find out, row by row */
+		if (rc == OK && encoding && strcmp(encoding, "SQL_ASCII") == 0)
+			PQsetClientEncoding(*conn, encoding);
 	} else {
-		rc = connect_failed(*conn, conninfo ? conninfo : "", e);
+		rc = connect_failed(*conn, keys, values, e);
 	}
 	if (rc != OK) {
 		PQfinish(*conn);
