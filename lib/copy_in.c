@@ -213,17 +213,6 @@ int copy_in_flush(struct copy_in *c, struct err *e)
 	return rc;
 }
 
-void copy_in_abort(struct copy_in *c)
-{
-	struct err ignored;
-
-	if (!c->open)
-		return;
-	PQputCopyEnd(c->conn, "the load was given up");
-	drain(c, &ignored);
-	c->open = NULL;
-}
-
 void copy_in_release(struct copy_in *c)
 {
 	free(c->tables);

@@ -49,9 +49,6 @@ int copy_in_pause(struct copy_in *c, struct err *e);
 /* Send all that waits, finish the COPY, forget the tables. */
 int copy_in_flush(struct copy_in *c, struct err *e);
 
-/* After a failure: end an open COPY without its rows, so that the connection can roll back. */
-void copy_in_abort(struct copy_in *c);
-
 void copy_in_release(struct copy_in *c);
 void copy_in_table_release(struct copy_in_table *t);
 

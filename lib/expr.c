@@ -46,6 +46,11 @@ static bool is_const(const struct expr *x)
 	return x->kind == EX_CONST && x->type.base != PG_UNKNOWN;
 }
 
+static bool is_null(const struct expr *x)
+{
+	return is_const(x) && x->value.null;
+}
+
 /* The value of a deciding operand: what AND and OR need not look behind. */
 static bool decides(const struct expr *x, const struct expr *arg)
 {
@@ -66,7 +71,7 @@ static struct expr *fold(const struct scope *s, struct expr *x)
 		return x;
 	for (size_t i = 0; i < x->count; i++) {
 		all = all && is_const(x->args[i]);
-		null = null || (is_const(x->args[i]) && x->args[i]->value.null);
+		null = null || is_null(x->args[i]);
 		if ((x->kind == EX_AND || x->kind == EX_OR) && decides(x, x->args[i]))
 			return x->args[i];
 	}
@@ -435,7 +440,10 @@ static int bind_with_equal(const struct scope *s, enum expr_kind kind, struct ex
 	x->func = equal->func;
 	if (kind == EX_NULLIF)
 		x->type = x->args[0]->type;
-	*out = fold(s, x);
+	if (kind == EX_NULLIF && (is_null(x->args[0]) || is_null(x->args[1])))
+		*out = x->args[0]; /* no need to compute the other side, which may fail */
+	else
+		*out = fold(s, x);
 	return OK;
 }
 

@@ -328,25 +328,6 @@ RUN(to_char)
 
 /* --- text; positions count characters --- */
 
-static size_t chars_in(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++)
-		n += (s.data[i] & 0xc0) != 0x80;
-	return n;
-}
-
-/* The offset of character n (0 is the first), s.len behind the end. */
-static size_t offset_of(struct str s, int64_t n)
-{
-	size_t i = 0;
-
-	while (i < s.len && n-- > 0)
-		i += utf8_len((unsigned char)s.data[i]);
-	return i < s.len ? i : s.len;
-}
-
 /* Characters from..to, both counted from 0, to exclusive, clipped. */
 static struct str slice(struct str s, int64_t from, int64_t to)
 {
@@ -356,8 +337,8 @@ static struct str slice(struct str s, int64_t from, int64_t to)
 		from = 0;
 	if (to <= from)
 		return (struct str){ s.data, 0 };
-	a = offset_of(s, from);
-	b = a + offset_of((struct str){ s.data + a, s.len - a }, to - from);
+	a = str_offset(s, from);
+	b = a + str_offset((struct str){ s.data + a, s.len - a }, to - from);
 	return (struct str){ s.data + a, b - a };
 }
 
@@ -432,7 +413,7 @@ static int recase(const struct func_call *c, const struct value *args, struct va
 RUN(lower) { UNUSED; return recase(c, args, out, 'l'); }
 RUN(upper) { UNUSED; return recase(c, args, out, 'u'); }
 RUN(initcap) { UNUSED; return recase(c, args, out, 'i'); }
-RUN(length) { UNUSED; out->i = (int64_t)chars_in(args[0].s); return OK; }
+RUN(length) { UNUSED; out->i = (int64_t)str_chars(args[0].s); return OK; }
 RUN(octet_length) { UNUSED; out->i = (int64_t)args[0].s.len; return OK; }
 
 RUN(bpchar_length)
@@ -442,7 +423,7 @@ RUN(bpchar_length)
 	UNUSED;
 	while (s.len && s.data[s.len - 1] == ' ')
 		s.len--;
-	out->i = (int64_t)chars_in(s);
+	out->i = (int64_t)str_chars(s);
 	return OK;
 }
 
@@ -490,13 +471,13 @@ RUN(left)
 	int64_t n = args[1].i;
 
 	UNUSED;
-	out->s = slice(args[0].s, 0, n >= 0 ? n : (int64_t)chars_in(args[0].s) + n);
+	out->s = slice(args[0].s, 0, n >= 0 ? n : (int64_t)str_chars(args[0].s) + n);
 	return OK;
 }
 
 RUN(right)
 {
-	int64_t all = (int64_t)chars_in(args[0].s), n = args[1].i;
+	int64_t all = (int64_t)str_chars(args[0].s), n = args[1].i;
 
 	UNUSED;
 	out->s = slice(args[0].s, n >= 0 ? all - n : -n, all);
@@ -547,7 +528,7 @@ RUN(strpos)
 
 	UNUSED;
 	out->i = !hit ? 0 :
-			(int64_t)chars_in(
+			(int64_t)str_chars(
 				(struct str){ args[0].s.data, (size_t)(hit - args[0].s.data) }) +
 				 1;
 	return OK;
@@ -619,7 +600,7 @@ RUN(concat)
 static int pad(const struct func_call *c, const struct value *args, struct value *out, bool before)
 {
 	struct str s = args[0].s, fill = c->count > 2 ? args[2].s : STR(" ");
-	int64_t have = (int64_t)chars_in(s), want = args[1].i < 0 ? 0 : args[1].i;
+	int64_t have = (int64_t)str_chars(s), want = args[1].i < 0 ? 0 : args[1].i;
 	struct buf b = { 0 };
 	size_t at = 0;
 

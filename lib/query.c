@@ -336,25 +336,36 @@ static int bind_condition(struct compiler *c, struct select *s, const struct jso
 	return rc;
 }
 
-/* ON a AND b AND c: part by part. */
-static int join_on(struct compiler *c, struct select *s, struct relation *r,
-		   const struct json *node, struct err *e)
+/* What WHERE says of the driver alone is looked at before any join. */
+static void add_filter(struct compiler *c, struct select *s, struct expr *x)
 {
-	const struct json *bool_expr = json_get(node, "BoolExpr");
+	if (expr_tables(x) <= 1)
+		s->before = and_with(c, s->before, x);
+	else
+		s->where = and_with(c, s->where, x);
+}
+
+/* a AND b AND c, part by part: of the ON of r, or with r NULL of the WHERE. */
+static int add_conditions(struct compiler *c, struct select *s, struct relation *r,
+			  const struct json *node, struct err *e)
+{
+	const struct json *bool_expr = json_get(node, "BoolExpr"),
+			  *args = json_get(bool_expr, "args");
 	const char *op = json_string(json_get(bool_expr, "boolop"));
 	struct expr *x;
 	int rc = OK;
 
 	if (op && strcmp(op, "AND_EXPR") == 0) {
-		const struct json *args = json_get(bool_expr, "args");
-
 		for (size_t i = 0; i < json_count(args) && rc == OK; i++)
-			rc = join_on(c, s, r, json_at(args, i), e);
+			rc = add_conditions(c, s, r, json_at(args, i), e);
 		return rc;
 	}
 	if ((rc = bind_condition(c, s, node, &x, e)) != OK || !c->lookup)
 		return rc;
-	return add_condition(c, s, r, x, e);
+	if (r)
+		return add_condition(c, s, r, x, e);
+	add_filter(c, s, x);
+	return OK;
 }
 
 /* A bare column of one of the tables from first up to (not with) last. */
@@ -492,7 +503,7 @@ static int from_join(struct compiler *c, struct select *s, const struct json *no
 	r->left = strcmp(type, "JOIN_LEFT") == 0;
 	rc = json_get(join, "usingClause") ?
 	     join_using(c, s, r, json_get(join, "usingClause"), s->scope.count, e) :
-	     join_on(c, s, r, json_get(join, "quals"), e);
+	     add_conditions(c, s, r, json_get(join, "quals"), e);
 	if (rc != OK || !c->lookup)
 		return rc;
 	r->unique = joined_by_key(r);
@@ -621,31 +632,6 @@ static int select_targets(struct compiler *c, struct query *q, const struct json
 	return OK;
 }
 
-/* WHERE: what is said of the driver alone is looked at before any join. */
-static int select_where(struct compiler *c, struct select *s, const struct json *node,
-			struct err *e)
-{
-	const struct json *bool_expr = json_get(node, "BoolExpr");
-	const char *op = json_string(json_get(bool_expr, "boolop"));
-	struct expr *x;
-	int rc = OK;
-
-	if (op && strcmp(op, "AND_EXPR") == 0) {
-		const struct json *args = json_get(bool_expr, "args");
-
-		for (size_t i = 0; i < json_count(args) && rc == OK; i++)
-			rc = select_where(c, s, json_at(args, i), e);
-		return rc;
-	}
-	if ((rc = bind_condition(c, s, node, &x, e)) != OK)
-		return rc;
-	if (expr_tables(x) <= 1)
-		s->before = and_with(c, s->before, x);
-	else
-		s->where = and_with(c, s->where, x);
-	return OK;
-}
-
 static int unsupported_clause(struct compiler *c, const struct json *node, struct err *e)
 {
 	static const struct { const char *key, *what;
@@ -694,7 +680,7 @@ static int compile_select(struct compiler *c, const struct json *node, struct qu
 	if (json_count(from) && (rc = from_join(c, s, json_at(from, 0), e)) != OK)
 		return rc;
 	if (json_get(node, "whereClause") &&
-	    (rc = select_where(c, s, json_get(node, "whereClause"), e)) != OK)
+	    (rc = add_conditions(c, s, NULL, json_get(node, "whereClause"), e)) != OK)
 		return rc;
 	return select_targets(c, q, json_get(node, "targetList"), e);
 }

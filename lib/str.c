@@ -103,3 +103,21 @@ size_t str_bad_utf8(struct str s)
 	}
 	return (size_t)(p - (const unsigned char *)s.data);
 }
+
+size_t str_chars(struct str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += (s.data[i] & 0xc0) != 0x80;
+	return n;
+}
+
+size_t str_offset(struct str s, int64_t n)
+{
+	size_t i = 0;
+
+	while (i < s.len && n-- > 0)
+		i += utf8_len((unsigned char)s.data[i]);
+	return i < s.len ? i : s.len;
+}

@@ -53,4 +53,9 @@ static inline size_t utf8_len(unsigned char lead)
 	return lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
 }
 
+/* How many characters s has, and the offset of the n-th (the first is 0; s.len behind the end). s
+ * is UTF-8. */
+size_t str_chars(struct str s);
+size_t str_offset(struct str s, int64_t n);
+
 #endif

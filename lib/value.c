@@ -418,33 +418,14 @@ static struct str without_blanks(struct str s)
 	return s;
 }
 
-static size_t chars_of(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++)
-		n += (s.data[i] & 0xc0) != 0x80;
-	return n;
-}
-
-/* The bytes of the first n characters. */
-static size_t bytes_of(struct str s, size_t n)
-{
-	size_t i = 0;
-
-	while (i < s.len && n--)
-		i += utf8_len((unsigned char)s.data[i]);
-	return i < s.len ? i : s.len;
-}
-
 /* varchar(n) and char(n): an explicit cast cuts, an assignment refuses to cut but blanks. */
 static int limit_length(struct value *v, struct sqltype to, enum cast_context context,
 			struct arena *a, struct err *e)
 {
-	size_t limit = (size_t)to.mods[0], chars = chars_of(v->s);
+	size_t limit = (size_t)to.mods[0], chars = str_chars(v->s);
 
 	if (chars > limit) {
-		size_t keep = bytes_of(v->s, limit);
+		size_t keep = str_offset(v->s, (int64_t)limit);
 
 		if (context != CAST_EXPLICIT && without_blanks(v->s).len > keep)
 			return err_set(e, BAD_DATA, "value too long for type %s(%zu)",

@@ -202,17 +202,6 @@ static int connect_warehouse(struct load *l, struct err *e)
 	return rc;
 }
 
-/* Politely, so that the lock is free once we are gone. */
-static void disconnect(struct load *l)
-{
-	copy_in_abort(&l->copy);
-	if (l->conn && PQtransactionStatus(l->conn) != PQTRANS_IDLE)
-		PQclear(PQexec(l->conn, "ROLLBACK"));
-	if (l->conn)
-		PQclear(PQexec(l->conn, "SELECT pg_advisory_unlock_all()"));
-	PQfinish(l->conn);
-}
-
 /* --- a step --- */
 
 static int ensure_schema(struct load *l, struct err *e)
@@ -476,7 +465,7 @@ static int print_receipt(struct load *l, struct err *e)
 
 static void release(struct load *l)
 {
-	disconnect(l);
+	PQfinish(l->conn); /* rolls back what is not committed */
 	for (size_t i = 0; i < l->count; i++) {
 		target_release(l->targets[i]);
 		free(l->targets[i]);

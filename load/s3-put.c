@@ -209,25 +209,33 @@ static int put_frame(struct put *p, struct err *e)
 	}
 }
 
-static int put_bytes(struct put *p, struct buf *first, struct err *e)
+/* Append what comes next; *eof at the end. */
+static int read_more(struct put *p, struct buf *b, bool *eof, struct err *e)
 {
-	int rc = write_out(p, buf_str(first), false, e);
+	ssize_t n;
 
-	while (rc == OK) {
-		ssize_t n;
+	buf_need(b, CHUNK);
+	do
+		n = read(p->fd, b->data + b->len, CHUNK);
+	while (n < 0 && errno == EINTR && !sig_caught());
+	if (sig_caught())
+		return interrupted(e);
+	if (n < 0)
+		return err_errno(e, "could not read standard input");
+	*eof = n == 0;
+	b->len += (size_t)n;
+	return OK;
+}
 
-		buf_reset(first);
-		buf_need(first, CHUNK);
-		n = read(p->fd, first->data, CHUNK);
-		if (sig_caught())
-			return interrupted(e);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(e, "could not read standard input");
-		if (n == 0)
-			break;
-		rc = write_out(p, (struct str){ first->data, (size_t)n }, false, e);
+static int put_bytes(struct put *p, struct buf *chunk, struct err *e)
+{
+	bool eof = false;
+	int rc = write_out(p, buf_str(chunk), false, e);
+
+	while (rc == OK && !eof) {
+		buf_reset(chunk);
+		if ((rc = read_more(p, chunk, &eof, e)) == OK)
+			rc = write_out(p, buf_str(chunk), false, e);
 	}
 	return rc;
 }
@@ -235,22 +243,12 @@ static int put_bytes(struct put *p, struct buf *first, struct err *e)
 /* The first bytes tell a frame from anything else. */
 static int read_first(struct put *p, struct buf *first, struct err *e)
 {
-	while (first->len < 9) {
-		ssize_t n;
+	bool eof = false;
+	int rc = OK;
 
-		buf_need(first, CHUNK);
-		n = read(p->fd, first->data + first->len, CHUNK - first->len);
-		if (sig_caught())
-			return interrupted(e);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(e, "could not read standard input");
-		if (n == 0)
-			break;
-		first->len += (size_t)n;
-	}
-	return OK;
+	while (rc == OK && !eof && first->len < 9)
+		rc = read_more(p, first, &eof, e);
+	return rc;
 }
 
 static int start_child(struct put *p, char **argv, struct err *e)
