@@ -188,7 +188,7 @@ two_staff() {
 }
 
 @test "an existing table's types and columns rule" {
-	sql -c "CREATE DOMAIN code AS varchar(3); CREATE TABLE staff (extra int DEFAULT 7, pay float8, name code, id bigint PRIMARY KEY, twice float8 GENERATED ALWAYS AS (pay * 2) STORED)"
+	sql -c "CREATE DOMAIN code AS varchar(3); CREATE TABLE staff (extra int DEFAULT 7, pay float8, name code, id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, twice float8 GENERATED ALWAYS AS (pay * 2) STORED)"
 	two_staff | staff | pg-load
 	[ "$(sql -c 'SELECT * FROM staff ORDER BY id')" = $'7|1|Ann|1|2\n7|2|Bob|2|4' ]
 	printf '%s\n' '{"id":3,"name":"Cy"}' '{"id":4,"name":"Dora"}' | staff >in
