@@ -235,6 +235,7 @@ void numeric_add_key(const struct numeric *n, struct buf *out)
 		out->len--;
 	if (out->data[out->len - 1] == '.')
 		out->len--;
+	out->data[out->len] = '\0';
 }
 
 /* --- integers and doubles --- */
