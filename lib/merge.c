@@ -234,11 +234,18 @@ static void add_new_versions(struct buf *b, const struct merge *m)
 
 void merge_add_insert(struct buf *b, const struct merge *m)
 {
+	size_t open;
+
 	buf_addz(b, "INSERT INTO ");
 	add_target(b, m);
+	open = b->len;
 	buf_addz(b, " (");
 	add_target_columns(b, m, "");
-	buf_addz(b, ") OVERRIDING SYSTEM VALUE SELECT ");
+	if (b->len == open + 2) /* a table without columns has no list of them */
+		b->len = open;
+	else
+		buf_addz(b, ") OVERRIDING SYSTEM VALUE");
+	buf_addz(b, " SELECT ");
 	add_stage_columns(b, m, "s.");
 	buf_addz(b, " FROM ");
 	if (m->kind == MERGE_HISTORY) {

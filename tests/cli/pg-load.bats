@@ -182,6 +182,11 @@ two_staff() {
 	[ "$(sql -c 'SELECT count(*) FROM n')" = 0 ]
 }
 
+@test "a table without columns can have rows" {
+	pg-load <<<$'{"@table":"t","columns":[],"mode":"full"}\n{}\n{}\n{"@end":{"rows":{"t":2}}}'
+	[ "$(sql -c 'SELECT count(*) FROM t')" = 2 ]
+}
+
 @test "changes of a table without a key are refused" {
 	run -65 pg-load <<<'{"@table":"n","columns":[{"name":"a","type":"int4"}],"mode":"changes"}'
 	[[ $output == *'"n"'*'no key'* ]]
