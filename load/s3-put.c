@@ -415,6 +415,8 @@ static int run(int argc, char **argv, struct err *e)
 		return rc;
 	if (operand == argc)
 		return opt_misuse(e, "which URL?");
+	if (insist_framed && bare_table)
+		return opt_misuse(e, "--framed refuses what --table allows");
 	if (codec_option && !codec_parse(codec_option, &codec))
 		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd",
 				  codec_option);

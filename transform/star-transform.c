@@ -330,7 +330,7 @@ static int start_flow(struct flow *f, struct err *e)
 			   "table \"%s\" comes as changes and cannot be joined with "
 			   "rows of earlier runs",
 			   changes);
-		return err_hint(e, USAGE, "Extract the whole table: 'pg-extract' without --state.");
+		return err_hint(e, USAGE, "Send the whole table, announced with mode full.");
 	}
 	rc = query_start(f->query, e);
 	for (size_t i = 0; i < t->early_count && rc == OK; i++) {
