@@ -365,7 +365,7 @@ two_staff() {
 	done
 }
 
-@test "bad values are blamed on line, table and column, in whatever language the server speaks" {
+@test "bad values are blamed on line, table and column" {
 	bad() { # line of the frame, what the message must hold
 		run -65 --separate-stderr pg-load <in
 		[[ $stderr == *"standard input: line $1 (table \"staff\"): $2"* ]] || { echo "$stderr"; false; }
