@@ -276,7 +276,8 @@ static int on_end(struct wire_reader *r, const struct json *doc, struct err *e)
 	return OK;
 }
 
-/* The control line's first value, as it stands: what a state or a deleted row's key is. */
+/* The control line's member of that name, as it stands: what a state or a deleted row's key is.
+ * Empty if there is none. */
 static int raw_value(struct wire_reader *r, const char *name, struct err *e)
 {
 	struct str key, line = r->line;
@@ -291,7 +292,8 @@ static int raw_value(struct wire_reader *r, const char *name, struct err *e)
 			r->line = value.text;
 			return OK;
 		}
-	return rc != OK ? rc : malformed("a member is missing", e);
+	r->line = STR("");
+	return rc;
 }
 
 static int on_delete(struct wire_reader *r, const char *name, struct err *e)
@@ -620,6 +622,16 @@ void wire_add_state(struct buf *b, struct str state)
 {
 	buf_addz(b, "{\"@state\":");
 	buf_addstr(b, state);
+	buf_addz(b, "}\n");
+}
+
+void wire_add_delete(struct buf *b, const struct wire_table *t, struct str key)
+{
+	add_z(b, "{\"@delete\":", t->name);
+	if (key.len) {
+		buf_addz(b, ",\"key\":");
+		buf_addstr(b, key);
+	}
 	buf_addz(b, "}\n");
 }
 

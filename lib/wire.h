@@ -72,7 +72,8 @@ enum wire_event {
 	WIRE_TABLE,  /* table was announced (or announced again, with the same columns) or switched
 			to */
 	WIRE_ROW,    /* line is one row of table; call wire_fields for its values */
-	WIRE_DELETE, /* a row of table is gone; line is its key, a JSON object */
+	WIRE_DELETE, /* a row of table is gone; line is its key, a JSON object whose values
+			wire_fields finds; an empty line: all rows of table are gone */
 	WIRE_STATE,  /* all before is one step; line is the state, a JSON object */
 	WIRE_END,    /* the producer finished, counts agree */
 	WIRE_EOF     /* after WIRE_END, or the end of bare rows */
@@ -110,7 +111,7 @@ void wire_preload(struct wire_reader *r, struct str bytes);
  * is numeric, true and false are bool, an object or array is jsonb, all else is text. */
 int wire_next(struct wire_reader *r, enum wire_event *event, struct err *e);
 
-/* Scan the current row into r->fields; failures name input, line, table and reason. */
+/* Scan the current row (or deleted key) into r->fields; failures name input, line, table and reason. */
 int wire_fields(struct wire_reader *r, struct err *e);
 
 /* Put "standard input: line 12 (table staff)" in front of e. Returns kind. */
@@ -123,6 +124,9 @@ void wire_release(struct wire_reader *r);
 void wire_add_table(struct buf *b, const struct wire_table *t);
 void wire_add_switch(struct buf *b, const struct wire_table *t);
 void wire_add_state(struct buf *b, struct str state);
+
+/* key: a JSON object, or empty for all rows. */
+void wire_add_delete(struct buf *b, const struct wire_table *t, struct str key);
 void wire_add_end(struct buf *b, struct wire_table *const *tables, size_t count);
 
 #endif

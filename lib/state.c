@@ -1,0 +1,129 @@
+/* state - the state that ends a step */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+
+static bool same_string(const struct json *a, const struct json *b, const char *key)
+{
+	const char *x = json_string(json_get(a, key)), *y = json_string(json_get(b, key));
+
+	return x && y && strcmp(x, y) == 0;
+}
+
+static enum state_order order(uint64_t a, uint64_t b)
+{
+	return a < b ? STATE_OLDER : a > b ? STATE_NEWER : STATE_SAME;
+}
+
+/* pg_snapshot's text, xmin:xmax:xip,... Of two snapshots of one cluster the later has the higher
+ * xmax; with the same xmax, fewer transactions below it still run. */
+static enum state_order snapshot_order(const char *a, const char *b)
+{
+	char *a_rest, *b_rest;
+	uint64_t a_min = strtoull(a, &a_rest, 10), b_min = strtoull(b, &b_rest, 10);
+	uint64_t a_max = strtoull(a_rest + (*a_rest == ':'), &a_rest, 10);
+	uint64_t b_max = strtoull(b_rest + (*b_rest == ':'), &b_rest, 10);
+	uint64_t a_running = 0, b_running = 0;
+
+	for (; *a_rest; a_rest++)
+		a_running += *a_rest == ',';
+	for (; *b_rest; b_rest++)
+		b_running += *b_rest == ',';
+	if (a_max != b_max)
+		return order(a_max, b_max);
+	return a_min != b_min ? order(a_min, b_min) : order(b_running, a_running);
+}
+
+static bool lsn_of(const struct json *doc, uint64_t *lsn)
+{
+	const char *text = json_string(json_get(doc, "lsn"));
+	unsigned high, low;
+
+	if (!text || sscanf(text, "%X/%X", &high, &low) != 2)
+		return false;
+	*lsn = (uint64_t)high << 32 | low;
+	return true;
+}
+
+static enum state_order database_order(const struct json *a, const struct json *b)
+{
+	const char *a_snapshot = json_string(json_get(a, "snapshot"));
+	const char *b_snapshot = json_string(json_get(b, "snapshot"));
+	uint64_t a_lsn, b_lsn;
+	int64_t a_line = 0, b_line = 0;
+
+	json_int(json_get(a, "timeline"), &a_line);
+	json_int(json_get(b, "timeline"), &b_line);
+	if (!same_string(a, b, "system") || !same_string(a, b, "database") || a_line != b_line)
+		return STATE_OTHER;
+	if (lsn_of(a, &a_lsn) && lsn_of(b, &b_lsn))
+		return order(a_lsn, b_lsn);
+	return a_snapshot && b_snapshot ? snapshot_order(a_snapshot, b_snapshot) : STATE_OTHER;
+}
+
+static enum state_order lake_order(const struct json *a, const struct json *b)
+{
+	int64_t a_step, b_step;
+
+	if (!same_string(a, b, "lake") || !json_int(json_get(a, "step"), &a_step) ||
+	    !json_int(json_get(b, "step"), &b_step))
+		return STATE_OTHER;
+	return order((uint64_t)a_step, (uint64_t)b_step);
+}
+
+enum state_order state_order(struct str state, struct str than)
+{
+	enum state_order result = STATE_OTHER;
+	struct json *a = NULL, *b = NULL;
+	struct err ignored;
+
+	if (json_parse(state, &a, &ignored) == OK && json_parse(than, &b, &ignored) == OK &&
+	    same_string(a, b, "source"))
+		result = strcmp(json_string(json_get(a, "source")), "lake") == 0 ?
+				 lake_order(a, b) :
+				 database_order(a, b);
+	json_free(a);
+	json_free(b);
+	return result;
+}
+
+int state_check_forward(struct str state, struct str committed, const char *destination,
+			struct err *e)
+{
+	if (state_order(state, committed) != STATE_OLDER)
+		return OK;
+	return err_set(e, LOST_RACE,
+		       "%s has a later state than this run read: another run was faster, nothing "
+		       "was changed",
+		       destination);
+}
+
+int state_read(const char *path, struct json **doc, struct err *e)
+{
+	struct buf text = { 0 };
+	int rc = OK;
+
+	*doc = NULL;
+	if (access(path, F_OK) != 0)
+		return OK;
+	if ((rc = file_read(path, &text, e)) == OK &&
+	    strspn(text.data, " \t\r\n") == text.len) {
+		rc = err_set(e, BAD_DATA, "state file %s is empty", path);
+		err_hint(e, rc, "Is it what a failed command left? For a first run, remove it.");
+	} else if (rc == OK && (rc = json_parse(buf_str(&text), doc, e)) != OK) {
+		err_wrap(e, rc, "state file %s", path);
+	} else if (rc == OK && text.data[strspn(text.data, " \t\r\n")] != '{') {
+		rc = err_set(e, BAD_DATA, "state file %s holds no state", path);
+	}
+	if (rc != OK || json_count(*doc) == 0) {
+		json_free(*doc);
+		*doc = NULL;
+	}
+	buf_release(&text);
+	return rc;
+}
