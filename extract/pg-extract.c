@@ -13,11 +13,14 @@
 #include "out.h"
 #include "pgio.h"
 #include "progress.h"
+#include "snapshot.h"
+#include "state.h"
 #include "wire.h"
 
 static const char *dbname, *schema = "public", *query, *query_table;
+static const char *state_file, *cursor, *overlap;
 static bool bare;
-static struct opt_list excluded;
+static struct opt_list excluded, full;
 static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
@@ -25,6 +28,14 @@ static const struct opt opts[] = {
 	  "connection string or URI (else the PG* variables)" },
 	{ 0, "schema", "name", OPT_STRING, &schema, "schema of the tables (default public)" },
 	{ 0, "exclude", "table", OPT_LIST, &excluded, "leave this table out; may be repeated" },
+	{ 0, "state", "file", OPT_STRING, &state_file,
+	  "read what changed since this state, which a loader wrote" },
+	{ 0, "full", "table", OPT_LIST, &full,
+	  "read all rows of this table in spite of the state; may be repeated" },
+	{ 0, "cursor", "column", OPT_STRING, &cursor,
+	  "look for changes by this column's index where a table has it" },
+	{ 0, "overlap", "interval", OPT_STRING, &overlap,
+	  "how far the cursor may run behind (default 1 day)" },
 	{ 'q', "query", "sql", OPT_STRING, &query,
 	  "read the rows of this query instead of tables" },
 	{ 0, "table", "name", OPT_STRING, &query_table, "the table that the query's rows are of" },
@@ -35,48 +46,20 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"pg-extract",
-	"[-d conninfo] [--schema name] [--exclude table] [--rows] [table ...]\n"
-	"[-d conninfo] [--rows] -q sql --table name",
+	"[-d conninfo] [--schema name] [--exclude table] [--max-row size]\n"
+	"    [--state file [--full table] [--cursor column [--overlap interval]]] [table ...]\n"
+	"[-d conninfo] [--schema name] [--max-row size] --rows table\n"
+	"[-d conninfo] [--schema name] [--max-row size] [--rows] -q sql --table name",
 	"Reads tables of a PostgreSQL database, in one snapshot, as framed JSON Lines.", opts
 };
 
 struct extract {
 	PGconn *conn;
 	struct catalog catalog;
+	struct snapshot snapshot;
+	struct json *since; /* --state, or NULL for a first run */
 	struct out out;
-	struct buf state;
 };
-
-/* --- the snapshot --- */
-
-/* One snapshot for all tables; with row security an error instead of rows that are quietly missing.
- */
-static int begin(struct extract *x, struct err *e)
-{
-	PGresult *res;
-	int rc = pgio_exec(
-		x->conn,
-		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off",
-		NULL, e);
-
-	if (rc == OK)
-		rc = pgio_exec(x->conn,
-			       "SELECT pg_current_snapshot(), (SELECT system_identifier FROM "
-			       "pg_control_system()), "
-			       "current_database()",
-			       &res, e);
-	if (rc != OK)
-		return rc;
-	buf_addz(&x->state, "{\"source\":\"postgresql\",\"system\":");
-	json_add_string(&x->state, str_of(PQgetvalue(res, 0, 1)));
-	buf_addz(&x->state, ",\"database\":");
-	json_add_string(&x->state, str_of(PQgetvalue(res, 0, 2)));
-	buf_addz(&x->state, ",\"snapshot\":");
-	json_add_string(&x->state, str_of(PQgetvalue(res, 0, 0)));
-	buf_addch(&x->state, '}');
-	PQclear(res);
-	return OK;
-}
 
 /* --- rows --- */
 
@@ -125,8 +108,11 @@ static int add_row(struct buf *b, const struct wire_table *t, struct str line, s
 	return OK;
 }
 
-static void add_select(struct buf *sql, const struct wire_table *t)
+static int add_select(const struct extract *x, struct buf *sql, const struct wire_table *t,
+		      struct err *e)
 {
+	int rc = OK;
+
 	buf_addz(sql, "COPY (");
 	if (query) {
 		size_t len = strlen(query);
@@ -143,8 +129,11 @@ static void add_select(struct buf *sql, const struct wire_table *t)
 		}
 		buf_addz(sql, " FROM ");
 		pgio_add_qualified(sql, schema, t->name);
+		if (t->mode == WIRE_CHANGES)
+			rc = snapshot_add_filter(&x->snapshot, t, sql, e);
 	}
 	buf_addz(sql, ") TO STDOUT");
+	return rc;
 }
 
 static int copy_ended(struct extract *x, const struct wire_table *t, int got, struct err *e)
@@ -170,13 +159,15 @@ static int copy_ended(struct extract *x, const struct wire_table *t, int got, st
 static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
 {
 	struct buf sql = { 0 };
-	PGresult *res;
-	int rc = OK, got;
+	PGresult *res = NULL;
+	int rc = add_select(x, &sql, t, e), got;
 	char *row;
 
-	add_select(&sql, t);
-	res = PQexec(x->conn, sql.data);
+	if (rc == OK)
+		res = PQexec(x->conn, sql.data);
 	buf_release(&sql);
+	if (rc != OK)
+		return rc;
 	if (PQresultStatus(res) != PGRES_COPY_OUT) {
 		rc = pgio_failed(x->conn, res, e, "read the rows");
 		PQclear(res);
@@ -212,10 +203,12 @@ static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
 /* All tables are announced before the first row, so that a reader can plan its joins. */
 static int extract_all(struct extract *x, struct err *e)
 {
+	static const struct catalog none;
 	struct catalog *c = &x->catalog;
-	int rc = OK;
+	struct buf state = { 0 };
+	int rc = snapshot_add_state(&x->snapshot, x->conn, query ? &none : c, &state, e);
 
-	for (size_t i = 0; i < c->count && !bare; i++)
+	for (size_t i = 0; i < c->count && rc == OK && !bare; i++)
 		wire_add_table(&x->out.buf, c->tables[i]);
 	for (size_t i = 0; i < c->count && rc == OK; i++) {
 		if (!bare && c->count > 1)
@@ -223,9 +216,10 @@ static int extract_all(struct extract *x, struct err *e)
 		rc = copy_table(x, c->tables[i], e);
 	}
 	if (rc == OK && !bare) {
-		wire_add_state(&x->out.buf, buf_str(&x->state));
+		wire_add_state(&x->out.buf, buf_str(&state));
 		wire_add_end(&x->out.buf, c->tables, c->count);
 	}
+	buf_release(&state);
 	return rc;
 }
 
@@ -261,16 +255,35 @@ static int read_catalog(struct extract *x, char **tables, size_t count, struct e
 		err_set(e, FAILED, "schema \"%s\" has no tables that this role can see", schema);
 		return err_hint(e, FAILED, "Name another with --schema.");
 	}
-	progress_expect((uint64_t)x->catalog.rows);
-	return OK;
+	rc = snapshot_modes(&x->snapshot, x->conn, &x->catalog, full.items, full.count, e);
+	if (rc == OK && !x->snapshot.since)
+		progress_expect((uint64_t)x->catalog.rows);
+	return rc;
+}
+
+/* Where the last run ended, if there was one. */
+static int read_since(struct extract *x, struct err *e)
+{
+	int rc = state_file ? state_read(state_file, &x->since, e) : OK;
+
+	if (rc == OK && x->since) {
+		rc = snapshot_since(&x->snapshot, x->conn, x->since, e);
+		if (rc == BAD_DATA)
+			err_wrap(e, rc, "%s", state_file);
+	} else if (rc == OK && state_file) {
+		log_notice("no state in %s: a first run, extracting all rows", state_file);
+	}
+	return rc;
 }
 
 static int work(struct extract *x, char **tables, size_t count, struct err *e)
 {
 	int rc;
 
-	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK || (rc = begin(x, e)) != OK ||
-	    (rc = read_catalog(x, tables, count, e)) != OK)
+	x->snapshot = (struct snapshot){ .cursor = cursor, .overlap = overlap };
+	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK ||
+	    (rc = snapshot_begin(&x->snapshot, x->conn, schema, NULL, e)) != OK ||
+	    (rc = read_since(x, e)) != OK || (rc = read_catalog(x, tables, count, e)) != OK)
 		return rc;
 	bound_memory();
 	if ((rc = extract_all(x, e)) != OK) {
@@ -316,6 +329,13 @@ static int run(int argc, char **argv, struct err *e)
 		query_table = "query"; /* bare rows have no name */
 	if (!query != !query_table)
 		return opt_misuse(e, "--query and --table go together");
+	if (state_file && (query || bare))
+		return opt_misuse(e, "--state goes with a frame of tables, not with --%s",
+				  query ? "query" : "rows");
+	if ((full.count || cursor) && !state_file)
+		return opt_misuse(e, "--%s goes with --state", cursor ? "cursor" : "full");
+	if (overlap && !cursor)
+		return opt_misuse(e, "--overlap goes with --cursor");
 	out_init(&x.out, STDOUT_FILENO, "standard output");
 	rc = work(&x, argv + operand, (size_t)(argc - operand), e);
 	progress_clear();
@@ -323,9 +343,11 @@ static int run(int argc, char **argv, struct err *e)
 		say_done(&x, now_s() - started);
 	PQfinish(x.conn);
 	catalog_release(&x.catalog);
-	buf_release(&x.state);
+	snapshot_release(&x.snapshot);
+	json_free(x.since);
 	out_release(&x.out);
 	free(excluded.items);
+	free(full.items);
 	return rc;
 }
 

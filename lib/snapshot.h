@@ -1,0 +1,55 @@
+/* snapshot.h - a source database at one moment, and which of its rows are new since an earlier one.
+ *
+ * No column tells what changed, the database's own clock does: a snapshot names the oldest
+ * transaction still running, and a row is new when the transaction that wrote it (xmin) is not older
+ * than that. This finds every insert and update, those of transactions that were open at the earlier
+ * snapshot, too; the price is that rows of such transactions' neighbours may come again, which
+ * loaders absorb. Deletes leave no row to find.
+ *
+ * An xmin has 32 bits and no epoch. It is compared by its distance from the present, which PostgreSQL
+ * keeps below 2^31 for every row that is not frozen; a state farther back than that is of no use.
+ *
+ * The state's members are in starpipe-wire(5). */
+#ifndef STARPIPE_SNAPSHOT_H
+#define STARPIPE_SNAPSHOT_H
+
+#include "catalog.h"
+#include "json.h"
+#include "pgio.h"
+
+struct snapshot {
+	char *system, *database, *schema, *text;
+	int64_t timeline;
+	bool standby;
+	const struct json *since; /* the earlier state, where it says anything of this database */
+	int64_t age;              /* of the oldest transaction that may be new */
+	const char *cursor;       /* --cursor, or NULL */
+	const char *overlap;
+};
+
+/* Begin a read-only transaction, in the snapshot that another session exported where exported is not
+ * NULL, and see where it is. */
+int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const char *exported,
+		   struct err *e);
+
+/* Take an earlier state, which must outlive s. One that is of no use here, of another cluster for
+ * instance, is said on stderr and not used; one that is not pg-extract's is BAD_DATA; a
+ * standby that has not come as far as the state is TRY_LATER. */
+int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, struct err *e);
+
+/* Give every table its mode: changes if the earlier state has it as it is now, else full. Names in
+ * full are always full. */
+int snapshot_modes(const struct snapshot *s, PGconn *conn, const struct catalog *c,
+		   const char *const *full, size_t full_count, struct err *e);
+
+/* The WHERE of a table whose mode is changes. */
+int snapshot_add_filter(const struct snapshot *s, const struct wire_table *t, struct buf *sql,
+			struct err *e);
+
+/* The state of this snapshot. Asks the database for the cursor's newest values. */
+int snapshot_add_state(const struct snapshot *s, PGconn *conn, const struct catalog *c,
+		       struct buf *state, struct err *e);
+
+void snapshot_release(struct snapshot *s);
+
+#endif
