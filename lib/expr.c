@@ -480,6 +480,29 @@ static int bind_operator(const struct scope *s, const struct json *node, struct 
 	return call(s, sign, args, l ? 2 : 1, at, out, e);
 }
 
+static int changing(const struct scope *s, size_t at, const char *name, const char *behind,
+		    struct err *e)
+{
+	star_error(s->star, at, e, "%s%s may give another result at every run", name, behind);
+	return err_hint(e, USAGE, "Take it from a column of the source.");
+}
+
+/* CURRENT_DATE and its like: functions without parentheses, SVFOP_CURRENT_TIMESTAMP_N to the
+ * parser. */
+static int bind_sql_value(const struct scope *s, const struct json *node, struct err *e)
+{
+	const char *op = json_string(json_get(node, "op"));
+	struct str name = str_of(op + strlen("SVFOP_"));
+	struct buf b = { 0 };
+
+	if (name.len > 2 && memcmp(name.data + name.len - 2, "_N", 2) == 0)
+		name.len -= 2;
+	buf_addstr(&b, name);
+	changing(s, star_at(node), b.data, "", e);
+	buf_release(&b);
+	return USAGE;
+}
+
 /* The functions whose result does not depend on their arguments alone. */
 static bool depends_on_more(const char *name)
 {
@@ -511,10 +534,8 @@ static int bind_function(const struct scope *s, const struct json *node, struct 
 	    json_get(node, "agg_star") || json_get(node, "agg_distinct"))
 		return star_error(s->star, at, e,
 				  "a star has no aggregates and no window functions");
-	if (depends_on_more(name)) {
-		star_error(s->star, at, e, "%s() gives another result at every run", name);
-		return err_hint(e, USAGE, "Take the time from a column of the source.");
-	}
+	if (depends_on_more(name))
+		return changing(s, at, name, "()", e);
 	if (!func_known(name)) {
 		star_error(s->star, at, e, "function %s() is not supported", name);
 		return err_hint(e, USAGE, "starpipe-star(5) lists the functions.");
@@ -681,6 +702,8 @@ int expr_bind(const struct scope *s, const struct json *node, struct expr **out,
 		return bind_operator(s, n, out, e);
 	if (strcmp(kind, "FuncCall") == 0)
 		return bind_function(s, n, out, e);
+	if (strcmp(kind, "SQLValueFunction") == 0)
+		return bind_sql_value(s, n, e);
 	if (strcmp(kind, "TypeCast") == 0)
 		return bind_cast(s, n, out, e);
 	if (strcmp(kind, "CaseExpr") == 0)

@@ -1075,8 +1075,8 @@ static int none(const char *name, const struct sqltype *args, size_t count, bool
 	buf_release(&b);
 	return err_hint(e, FAILED,
 			several ? "Cast one side to say which is meant." :
-				  "Cast to types it takes; starpipe-star(5) lists them. Floats "
-				  "compute as numeric.");
+				  "Cast to types it takes; starpipe-star(5) lists them. To compute "
+				  "with floats, cast them to numeric.");
 }
 
 static const struct func *exact(const char *name, const struct sqltype *args, size_t count)

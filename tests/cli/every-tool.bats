@@ -59,6 +59,15 @@ page_options() {
 	done
 }
 
+@test "starpipe-star(5) lists every function there is" {
+	functions=$(sed -n '/^static const struct func table/,/^};/s/^\t{ "\([a-z_]*\)", .*/\1/p' \
+		"$STARPIPE_TOP/lib/func.c" | sort -u)
+	[ "$(wc -l <<<"$functions")" -gt 25 ]
+	for f in $functions mod extract date_part abs; do
+		grep -qE "(^|[ (])$f[,.) ]" "$STARPIPE_TOP/man/starpipe-star.5" || { echo "$f"; false; }
+	done
+}
+
 @test "help that cannot be written is an error" {
 	for t in $(tools); do
 		run bash -c "$t --help >/dev/full"

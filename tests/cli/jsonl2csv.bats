@@ -46,3 +46,13 @@ load ../lib/helpers
 	run bash -c "printf '{\"@table\":\"a\",\"columns\":[{\"name\":\"x\",\"type\":\"int4\"}]}\n{\"x\":1}\n' | jsonl2csv"
 	[ "$status" -eq 76 ]
 }
+
+@test "an empty input is exit 76, whatever options say: there is not even a header to write" {
+	for options in "" --framed "--table a" "--table a --framed" --no-header; do
+		run --separate-stderr bash -c "jsonl2csv $options </dev/null"
+		[ "$status" -eq 76 ] || { echo "$options: $status"; false; }
+		[ -z "$output" ]
+		[[ "$stderr" == *"standard input is empty"* ]]
+	done
+	run -76 bash -c "echo | jsonl2csv"
+}

@@ -32,7 +32,10 @@ end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
 	INSERT INTO t SELECT a FROM x GROUP BY a|GROUP BY
 	INSERT INTO t SELECT a FROM x ORDER BY a|ORDER BY
 	INSERT INTO t SELECT count(*) FROM x|aggregates
-	INSERT INTO t SELECT now()|another result at every run
+	INSERT INTO t SELECT now()|now() may give another result at every run
+	INSERT INTO t SELECT current_date|CURRENT_DATE may give another result at every run
+	INSERT INTO t SELECT localtime(3)|LOCALTIME may give another result at every run
+	INSERT INTO t SELECT 1 FROM x WHERE session_user = 'a'|SESSION_USER may give another result
 	INSERT INTO t SELECT a FROM x, y|comma in FROM
 	INSERT INTO t SELECT a FROM x RIGHT JOIN y USING (a)|kind of join
 	INSERT INTO t SELECT a, b FROM x|2 columns where 1
