@@ -43,6 +43,11 @@ void progress_start(const char *tool, bool always)
 	p.started = p.last = now_s();
 }
 
+double progress_seconds(void)
+{
+	return now_s() - p.started;
+}
+
 void progress_expect(uint64_t rows)
 {
 	p.expected = rows;

@@ -18,6 +18,9 @@ void progress_add(uint64_t rows, uint64_t bytes);
 /* What the run will be, if known: gives the estimate of the time left. */
 void progress_expect(uint64_t rows);
 
+/* Since progress_start, which opt_parse calls: how long the tool has been at work. */
+double progress_seconds(void);
+
 /* Clear the terminal's line, or do nothing. Before any message and at the end. */
 void progress_clear(void);
 
