@@ -158,6 +158,25 @@ void lake_table(struct lake *l, const struct wire_table *t)
 	part_of(l, t);
 }
 
+/* A table's name is one folder's, and no other table's: what has a meaning in a path is written
+ * %XX, a leading _ too, as the lake's own folders begin with it. */
+static void add_folder(struct buf *b, const char *name)
+{
+	const unsigned char *c = (const unsigned char *)name;
+
+	if (!*c)
+		buf_addz(b, "%00");
+	for (; *c; c++) {
+		bool first = (const char *)c == name;
+
+		if (*c == '%' || *c == '/' || *c < 0x20 || *c == 0x7f ||
+		    (first && (*c == '.' || *c == '_')))
+			buf_addf(b, "%%%02X", *c);
+		else
+			buf_addch(b, (char)*c);
+	}
+}
+
 static int open_object(struct lake *l, struct part *p, struct err *e)
 {
 	struct buf path = { 0 }, key = { 0 };
@@ -165,11 +184,7 @@ static int open_object(struct lake *l, struct part *p, struct err *e)
 
 	if (!l->id[0])
 		name_step(l);
-	for (const char *c = p->table->name; *c; c++) /* a table's name is one folder's */
-		if (*c == '/')
-			buf_addz(&path, "%2F");
-		else
-			buf_addch(&path, *c);
+	add_folder(&path, p->table->name);
 	buf_addf(&path, "/%s/%s", l->day, l->id);
 	if (p->objects++)
 		buf_addf(&path, "-%u", p->objects);

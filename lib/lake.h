@@ -3,6 +3,8 @@
  *     ROOT/table/YYYY/MM/DD/STEP.jsonl[.gz|.zst]    rows of one table and step
  *     ROOT/_commits/00000000000000000007.json       the record that makes step 7 exist
  *
+ * In a table's folder %, / and control bytes are %XX, and so is a . or _ that it begins with.
+ *
  * Records count from 1 without a gap and are written with put-if-absent, so the last one is found
  * by looking, never by listing, and of two runs that saw the same last record one loses. Objects
  * have names of their own and are never overwritten. A record holds, as JSON: step, id,

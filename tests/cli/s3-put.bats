@@ -167,3 +167,30 @@ objects() { jq -r '.objects[].path' "$1"/_commits/*.json; }
 		done
 	done
 }
+
+@test "a table's objects lie in a folder of its own, whatever its name is" {
+	lake=$BATS_TEST_TMPDIR/lake
+	fresh_bucket folders
+	python3 - >"$BATS_TEST_TMPDIR/stream" <<-'END'
+	import json
+	names = ["..", ".", "...", "_commits", "_x", "a/b", "a%2Fb", "a.b", "../../up", "a\tb\x7f", "%", "", "ünï"]
+	for n in names:
+	    print(json.dumps({"@table": n, "columns": [{"name": "x", "type": "text"}], "mode": "full"}))
+	    print(json.dumps({"x": n}))
+	print(json.dumps({"@end": {"rows": {n: 1 for n in names}}}))
+	END
+	s3-put "$bucket/lake/" <"$BATS_TEST_TMPDIR/stream"
+	s3-put "file://$lake/" <"$BATS_TEST_TMPDIR/stream"
+	[ "$(find "$BATS_TEST_TMPDIR" -name '*.jsonl' | wc -l)" -eq 13 ]
+	[ "$(find "$lake" -name '*.jsonl' -path "$lake/*/20??/??/??/*.jsonl" | wc -l)" -eq 13 ]
+	[ "$(ls -A "$lake" | wc -l)" -eq 14 ]
+	[ "$(ls "$lake/_commits")" = 00000000000000000001.json ]
+	[ -d "$lake/%2E." ] && [ -d "$lake/%5Fcommits" ] && [ -d "$lake/a%2Fb" ] && [ -d "$lake/a%252Fb" ] && [ -d "$lake/a.b" ]
+	jq -c '.objects[]' "$lake"/_commits/*.json | while read -r o; do
+		[ "$(jq -r .x "$lake/$(jq -r .path <<<"$o")")" = "$(jq -r .table <<<"$o")" ]
+	done
+	aws_s3 cp --quiet "$bucket/lake/_commits/00000000000000000001.json" "$BATS_TEST_TMPDIR/record"
+	jq -c '.objects[]' "$BATS_TEST_TMPDIR/record" | head -3 | while read -r o; do
+		[ "$(aws_s3 cp "$bucket/lake/$(jq -r .path <<<"$o")" - | jq -r .x)" = "$(jq -r .table <<<"$o")" ]
+	done
+}
