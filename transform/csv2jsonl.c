@@ -236,8 +236,9 @@ static int run(int argc, char **argv, struct err *e)
 	rc = convert(&c, fd, e);
 	progress_clear();
 	if (rc == OK)
-		log_info("wrote %llu rows (%llu bytes) in %.1f s", (unsigned long long)c.table->rows,
-			 (unsigned long long)c.out.bytes, progress_seconds());
+		log_info("wrote %llu rows (%llu bytes) in %.1f s",
+			 (unsigned long long)c.table->rows, (unsigned long long)c.out.bytes,
+			 progress_seconds());
 	wire_table_free(c.table);
 	free(c.types);
 	arena_release(&c.values);

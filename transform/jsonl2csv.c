@@ -158,8 +158,9 @@ static int run(int argc, char **argv, struct err *e)
 	rc = convert(&c, e);
 	progress_clear();
 	if (rc == OK && c.table)
-		log_info("wrote %llu rows (%llu bytes) in %.1f s", (unsigned long long)c.table->rows,
-			 (unsigned long long)c.out.bytes, progress_seconds());
+		log_info("wrote %llu rows (%llu bytes) in %.1f s",
+			 (unsigned long long)c.table->rows, (unsigned long long)c.out.bytes,
+			 progress_seconds());
 	wire_release(&c.in);
 	out_release(&c.out);
 	buf_release(&c.copy);
