@@ -1,5 +1,7 @@
 #!/bin/bash
 # pg.sh up|env|down DIR - a throwaway PostgreSQL server in DIR
+# pg.sh standby DIR CONNINFO - the same, a standby of the server that CONNINFO reaches
+# pg.sh set-xid DIR XID - restart the server with XID as its next transaction; all must be frozen
 #
 #   up    make a cluster in DIR, start it, print the environment that reaches it
 #   env   print that environment again:  eval "$(tests/lib/pg.sh env DIR)"
@@ -13,7 +15,7 @@ set -eu
 
 die() { echo "pg.sh: error: $*" >&2; exit 1; }
 
-[ $# = 2 ] || { echo "usage: pg.sh up|env|down DIR" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: pg.sh up|env|down DIR" >&2; exit 2; }
 verb=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
@@ -63,7 +65,7 @@ is_running() {
 
 is_ready() { "$bin/pg_isready" -q -h "$dir" -p "$port"; }
 
-start() {
+prepare() {
 	[ -f "$dir/port" ] || [ -z "$(ls -A "$dir")" ] || die "\"$dir\" is not empty"
 	rm -rf "$dir/data"
 	bin=$(bindir)
@@ -71,15 +73,19 @@ start() {
 		chown "$user" "$dir"
 		"${unprivileged[@]}" test -w "$dir" || die "user \"$user\" cannot reach \"$dir\""
 	fi
-	"${unprivileged[@]}" "$bin/initdb" -D "$dir/data" -U postgres -A trust --locale=C --encoding=UTF8 \
-		--no-sync >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; die "initdb failed"; }
-	port=$(free_port)
-	echo "$port" >"$dir/port"
+}
+
+# as_server COMMAND... - run it as the server's user, quiet unless it fails
+as_server() {
+	"${unprivileged[@]}" "$@" >"$dir/${1##*/}.log" 2>&1 || { cat "$dir/${1##*/}.log" >&2; die "${1##*/} failed"; }
+}
+
+launch() {
 	# max_wal_size and friends: loading millions of rows should not wait for checkpoints
 	"${unprivileged[@]}" setsid "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" \
 		-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_wal_size=4GB \
 		-c shared_buffers=128MB -c max_connections=50 -c wal_level=minimal -c max_wal_senders=0 \
-		-c autovacuum_naptime=10min ${PG_OPTIONS:-} >"$dir/log" 2>&1 </dev/null 3>&- &
+		-c max_prepared_transactions=20 -c autovacuum_naptime=10min ${PG_OPTIONS:-} >"$dir/log" 2>&1 </dev/null 3>&- &
 	for _ in $(seq 150); do
 		is_ready && return
 		kill -0 $! 2>/dev/null || break
@@ -87,6 +93,32 @@ start() {
 	done
 	tail -20 "$dir/log" >&2
 	die "the server did not start"
+}
+
+start() {
+	prepare
+	as_server "$bin/initdb" -D "$dir/data" -U postgres -A trust --locale=C --encoding=UTF8 --no-sync
+	port=$(free_port)
+	echo "$port" >"$dir/port"
+	launch
+}
+
+start_standby() {
+	prepare
+	as_server "$bin/pg_basebackup" -d "$1" -D "$dir/data" -R -c fast --no-sync
+	port=$(free_port)
+	echo "$port" >"$dir/port"
+	PG_OPTIONS="-c wal_level=replica -c max_wal_senders=4 ${PG_OPTIONS:-}"
+	launch
+}
+
+# 32768 transactions' states fill a page of pg_xact, 32 pages a file: the one of the new number must be there.
+set_xid() {
+	bin=$(bindir) port=$(cat "$dir/port")
+	as_server "$bin/pg_ctl" -D "$dir/data" -m fast stop
+	as_server dd if=/dev/zero of="$dir/data/pg_xact/$(printf %04X $(($1 / 32768 / 32)))" bs=8192 count=32
+	as_server "$bin/pg_resetwal" -f -x "$1" -u "$(($1 - 1000))" "$dir/data"
+	launch
 }
 
 stop() {
@@ -103,7 +135,7 @@ stop() {
 			kill -KILL "$pid" $children 2>/dev/null || true
 		fi
 	fi
-	rm -rf "$dir"/{data,log,initdb.log,port,.s.PGSQL.*}
+	rm -rf "$dir"/{data,log,*.log,port,.s.PGSQL.*}
 	rmdir "$dir"
 }
 
@@ -112,6 +144,8 @@ up)
 	is_running || start
 	print_env
 	;;
+standby) start_standby "$3"; print_env ;;
+set-xid) set_xid "$3" ;;
 env) is_running || die "no server runs in \"$dir\""; print_env ;;
 down) stop ;;
 *) echo "usage: pg.sh up|env|down DIR" >&2; exit 2 ;;
