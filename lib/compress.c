@@ -7,7 +7,11 @@
 
 #include "mem.h"
 
-enum { STEP = 64 * 1024, GZIP_WINDOW = 15 + 16 };
+enum {
+	STEP = 64 * 1024,
+	GZIP_WINDOW = 15 + 16,
+	GZIP_MEMORY = 272 * 1024 /* zconf.h: 256 KiB and some, with this window and level 8 */
+};
 
 struct compressor {
 	z_stream gz;
@@ -97,6 +101,11 @@ int compressor_run(struct compressor *c, struct str in, bool last, struct buf *o
 		return OK;
 	}
 	return c->zstd ? run_zstd(c, in, last, out, e) : run_gzip(c, in, last, out, e);
+}
+
+size_t compressor_memory(const struct compressor *c)
+{
+	return !c ? 0 : c->zstd ? ZSTD_sizeof_CCtx(c->zstd) : GZIP_MEMORY;
 }
 
 void compressor_free(struct compressor *c)

@@ -11,11 +11,12 @@
 #include "mem.h"
 
 enum {
-	HELD_AT_MOST = 24 << 20, /* of all tables' parts together */
-	CHUNK = 256 * 1024       /* of rows, before they are compressed and hashed */
+	HELD_AT_MOST = 24 << 20,  /* bytes of memory, of all tables together */
+	CHUNK = 256 * 1024,       /* of rows, before they are compressed and hashed */
+	OPEN_OBJECT = 32 * 1024   /* what one counts, so that open files are bounded as well */
 };
 
-/* One table of the step now written. */
+/* One table of the step now written. Its object is opened when the first chunk is full. */
 struct part {
 	const struct wire_table *table;
 	struct buf chunk;
@@ -40,6 +41,7 @@ struct lake {
 	uint64_t object_count, byte_count;
 	uint64_t new_objects, new_bytes;
 	struct buf packed;
+	size_t held;           /* memory of all parts */
 };
 
 /* --- records --- */
@@ -144,9 +146,8 @@ static struct part *part_of(struct lake *l, const struct wire_table *t)
 {
 	struct part *p;
 
-	for (size_t i = 0; i < l->part_count; i++)
-		if (l->parts[i].table == t)
-			return &l->parts[i];
+	if (t->index < l->part_count)
+		return &l->parts[t->index];
 	GROW(l->parts, l->part_count, l->part_cap);
 	p = &l->parts[l->part_count++];
 	*p = (struct part){ .table = t };
@@ -191,7 +192,6 @@ static int open_object(struct lake *l, struct part *p, struct err *e)
 	buf_addf(&path, ".jsonl%s", codec_suffix(l->codec));
 	buf_addf(&key, "%s%s", l->root, path.data);
 	p->path = xstrndup(path.data, path.len);
-	p->rows = p->bytes = 0;
 	p->hash = hash_new();
 	p->compressor = compressor_new(l->codec);
 	rc = upload_open(l->store, key.data,
@@ -204,13 +204,26 @@ static int open_object(struct lake *l, struct part *p, struct err *e)
 	return rc;
 }
 
+static size_t memory_of(const struct part *p)
+{
+	size_t n = p->chunk.cap;
+
+	if (p->upload)
+		n += OPEN_OBJECT + upload_memory(p->upload) + compressor_memory(p->compressor);
+	return n;
+}
+
 /* The chunk through compression and hash into the upload. */
 static int push(struct lake *l, struct part *p, bool last, struct err *e)
 {
-	int rc;
+	int rc = p->upload ? OK : open_object(l, p, e);
 
+	if (rc != OK)
+		return rc;
 	buf_reset(&l->packed);
 	rc = compressor_run(p->compressor, buf_str(&p->chunk), last, &l->packed, e);
+	if (last || p->chunk.cap > 2 * CHUNK) /* a row of many megabytes went through */
+		buf_release(&p->chunk);
 	buf_reset(&p->chunk);
 	if (rc != OK)
 		return rc;
@@ -234,6 +247,7 @@ static void add_object(struct lake *l, const struct part *p)
 		 codec_name(l->codec));
 }
 
+/* Undo what was not committed, and forget it. */
 static void drop_object(struct part *p)
 {
 	upload_abort(p->upload);
@@ -244,15 +258,15 @@ static void drop_object(struct part *p)
 	p->compressor = NULL;
 	p->hash = NULL;
 	p->path = NULL;
+	p->rows = p->bytes = 0;
 }
 
 static int close_object(struct lake *l, struct part *p, struct err *e)
 {
-	int rc = push(l, p, true, e);
+	int rc;
 
-	if (rc == OK)
-		rc = upload_commit(p->upload, e);
-	if (rc != OK)
+	l->held -= memory_of(p);
+	if ((rc = push(l, p, true, e)) != OK || (rc = upload_commit(p->upload, e)) != OK)
 		return rc;
 	p->upload = NULL;
 	add_object(l, p);
@@ -262,44 +276,42 @@ static int close_object(struct lake *l, struct part *p, struct err *e)
 	return OK;
 }
 
-/* Many tables at once hold many parts: send the largest early, or, where none makes a part yet,
+/* Make the table that holds the most hold less: send its part early, or, where it makes none yet,
  * end its object; the table's next rows begin another. */
-static int bound_memory(struct lake *l, struct err *e)
+static int save_memory(struct lake *l, struct err *e)
 {
-	struct part *largest = NULL;
-	size_t held = 0;
+	struct part *largest = &l->parts[0];
+	size_t before;
+	int rc;
 
-	for (size_t i = 0; i < l->part_count; i++) {
-		struct part *p = &l->parts[i];
-
-		if (!p->upload)
-			continue;
-		held += upload_held(p->upload);
-		if (!largest || upload_held(p->upload) > upload_held(largest->upload))
-			largest = p;
+	for (size_t i = 1; i < l->part_count; i++)
+		if (memory_of(&l->parts[i]) > memory_of(largest))
+			largest = &l->parts[i];
+	before = memory_of(largest);
+	if (largest->upload) {
+		if ((rc = upload_save_memory(largest->upload, e)) != OK)
+			return rc;
+		l->held -= before - memory_of(largest);
 	}
-	if (held <= HELD_AT_MOST || !largest)
-		return OK;
-	return upload_held(largest->upload) >= UPLOAD_PART_MIN ?
-		       upload_send_held(largest->upload, e) :
-		       close_object(l, largest, e);
+	return memory_of(largest) < before ? OK : close_object(l, largest, e);
 }
 
 int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row,
 	      struct err *e)
 {
 	struct part *p = part_of(l, t);
-	int rc = p->upload ? OK : open_object(l, p, e);
+	size_t before = memory_of(p);
+	int rc = OK;
 
-	if (rc != OK)
-		return rc;
 	buf_addstr(&p->chunk, line);
 	p->rows += is_row;
 	p->all_rows += is_row;
-	if (p->chunk.len < CHUNK)
-		return OK;
-	rc = push(l, p, false, e);
-	return rc == OK ? bound_memory(l, e) : rc;
+	if (p->chunk.len >= CHUNK)
+		rc = push(l, p, false, e);
+	l->held = l->held - before + memory_of(p);
+	while (rc == OK && l->held > HELD_AT_MOST)
+		rc = save_memory(l, e);
+	return rc;
 }
 
 /* --- commit --- */
@@ -341,7 +353,7 @@ int lake_commit(struct lake *l, struct str state, struct err *e)
 	if (!l->id[0])
 		name_step(l);
 	for (size_t i = 0; i < l->part_count && rc == OK; i++)
-		if (l->parts[i].upload)
+		if (l->parts[i].upload || l->parts[i].chunk.len)
 			rc = close_object(l, &l->parts[i], e);
 	if (rc != OK)
 		return rc;

@@ -23,6 +23,7 @@ struct upload {
 	struct store *store;
 	char *key, *content_type;
 	struct buf held;    /* S3: the next part */
+	size_t touched;     /* of held's memory, the most that was ever filled */
 	char *id;           /* S3: of the multipart upload, once one was started */
 	char **etags;
 	unsigned parts;
@@ -191,6 +192,8 @@ int upload_write(struct upload *u, struct str data, struct err *e)
 			buf_need(&u->held,
 				 size - u->held.len); /* once, instead of growing by copies */
 		buf_add(&u->held, data.data, n);
+		if (u->touched < u->held.len)
+			u->touched = u->held.len;
 		data = (struct str){ data.data + n, data.len - n };
 		if (u->held.len >= size)
 			rc = send_part(u, size, e);
@@ -198,17 +201,23 @@ int upload_write(struct upload *u, struct str data, struct err *e)
 	return rc;
 }
 
-size_t upload_held(const struct upload *u)
+size_t upload_memory(const struct upload *u)
 {
-	return u->held.len;
+	return u->touched;
 }
 
-int upload_send_held(struct upload *u, struct err *e)
+int upload_save_memory(struct upload *u, struct err *e)
 {
 	int rc = u->held.len >= UPLOAD_PART_MIN ? send_part(u, u->held.len, e) : OK;
+	struct buf kept = { 0 };
 
-	if (u->held.len == 0)
+	if (rc == OK && u->touched > u->held.len) {
+		if (u->held.len)
+			buf_addstr(&kept, buf_str(&u->held));
 		buf_release(&u->held);
+		u->held = kept;
+		u->touched = kept.len;
+	}
 	return rc;
 }
 

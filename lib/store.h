@@ -35,8 +35,9 @@ int upload_write(struct upload *u, struct str data, struct err *e);
 int upload_commit(struct upload *u, struct err *e); /* frees u when OK */
 void upload_abort(struct upload *u);
 
-/* Bytes held in memory, and a way to have fewer: sends them as a part if they make one. */
-size_t upload_held(const struct upload *u);
-int upload_send_held(struct upload *u, struct err *e);
+/* Bytes of memory that it takes, and a way to have fewer: what is held is sent if it makes a part,
+ * and memory that holds nothing is given back. */
+size_t upload_memory(const struct upload *u);
+int upload_save_memory(struct upload *u, struct err *e);
 
 #endif

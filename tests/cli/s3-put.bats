@@ -139,6 +139,44 @@ objects() { jq -r '.objects[].path' "$1"/_commits/*.json; }
 	[[ "$output" != *UploadId* ]]
 }
 
+# interleaved TABLES ROUNDS ROWS - a stream whose tables take turns, ROWS rows of 1 KiB each time
+interleaved() {
+	python3 - "$@" <<-'END'
+	import sys, random
+	tables, rounds, rows = map(int, sys.argv[1:])
+	names = ["t%d" % i for i in range(tables)]
+	text = "".join(random.Random(1).choices("0123456789abcdef", k=100000))
+	for n in names: print('{"@table":"%s","columns":[{"name":"i","type":"int4"},{"name":"x","type":"text"}],"mode":"full"}' % n)
+	for k in range(rounds):
+	    for n in names:
+	        print('{"@table":"%s"}' % n)
+	        for i in range(k * rows, (k + 1) * rows): print('{"i":%d,"x":"%s"}' % (i, text[i * 97 % 98000:][:1000]))
+	print('{"@end":{"rows":{%s}}}' % ",".join('"%s":%d' % (n, rounds * rows) for n in names))
+	END
+}
+
+@test "two hundred tables in turns stay within bounds with every codec" {
+	fresh_bucket wide
+	need /usr/bin/time
+	interleaved 200 100 5 >"$BATS_TEST_TMPDIR/stream"
+	for codec in "" "--compress gzip" "--compress zstd"; do
+		rm -rf "$BATS_TEST_TMPDIR/lake"
+		lake=$BATS_TEST_TMPDIR/lake/${codec##* }
+		for url in "file://$lake/" "$bucket/lake${codec##* }/"; do
+			run bash -c "/usr/bin/time -f %M s3-put $codec $url 2>&1 >/dev/null <$BATS_TEST_TMPDIR/stream"
+			[ "$status" -eq 0 ]
+			echo "$url ${codec:-plain}: $output KiB"
+			bounded "$output"
+		done
+		for t in t0 t77 t199; do
+			jq -r --arg t $t '.objects[] | select(.table == $t) | .path' "$lake"/_commits/*.json |
+				while read -r p; do cat "$lake/$p"; done |
+				case $codec in *gzip) gzip -dc ;; *zstd) zstd -dc ;; *) cat ;; esac >"$BATS_TEST_TMPDIR/rows"
+			[ "$(jq .i "$BATS_TEST_TMPDIR/rows" | md5sum)" = "$(seq 0 499 | md5sum)" ]
+		done
+	done
+}
+
 @test "many tables at once stay within bounds, and all their rows arrive" {
 	lake=$BATS_TEST_TMPDIR/lake
 	fresh_bucket many
