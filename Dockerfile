@@ -18,7 +18,8 @@ RUN echo "$VERSION" >VERSION && make -j"$(nproc)" && make install DESTDIR=/out &
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates tini \
-       libpq5 libcurl4 libyajl2 libcsv3 libpg-query1504.0 libssl3 zlib1g libzstd1 libgmp10 \
+       libpq5 libcurl4 libyajl2 libcsv3 libpg-query1504.0 libssl3 libgmp10 \
+       zlib1g libzstd1 libsnappy1v5 liblz4-1 libbrotli1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home starpipe
 COPY --from=build /out/usr/local /usr/local

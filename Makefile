@@ -8,8 +8,8 @@ CFLAGS  ?= -O2 -g
 B       := build$(if $(SAN),-san)
 
 # what a module or a tool compiles and links with, beyond libc: pkg-config names, or plain -l
-PKGS    := libpq libcurl yajl libcrypto zlib libzstd gmp
-LIBS     = $(shell pkg-config --libs $(PKGS)) -lpg_query -lcsv -lm
+PKGS    := libpq libcurl yajl libcrypto zlib libzstd liblz4 libbrotlidec gmp
+LIBS     = $(shell pkg-config --libs $(PKGS)) -lpg_query -lcsv -lsnappy -lm
 INCS    := $(shell pkg-config --cflags $(PKGS))
 
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla

@@ -118,3 +118,65 @@ void compressor_free(struct compressor *c)
 		deflateEnd(&c->gz);
 	free(c);
 }
+
+/* --- whole buffers --- */
+
+static int zstd_block(struct str in, struct buf *out, struct err *e)
+{
+	static ZSTD_CCtx *c;
+	size_t n, most = ZSTD_compressBound(in.len);
+
+	if (!c)
+		c = ZSTD_createCCtx();
+	buf_need(out, most);
+	n = ZSTD_compressCCtx(c, out->data + out->len, most, in.data, in.len, 1);
+	if (ZSTD_isError(n))
+		return err_set(e, FAILED, "could not compress: %s", ZSTD_getErrorName(n));
+	out->len += n;
+	return OK;
+}
+
+int compress_block(enum codec codec, struct str in, struct buf *out, struct err *e)
+{
+	struct compressor *c;
+	int rc;
+
+	if (codec == CODEC_ZSTD)
+		return zstd_block(in, out, e);
+	c = compressor_new(codec);
+	rc = compressor_run(c, in, true, out, e);
+	compressor_free(c);
+	return rc;
+}
+
+/* Old writers put several members into one block. */
+static bool expand_gzip(struct str in, char *out, size_t len)
+{
+	z_stream z = { .next_in = (unsigned char *)(uintptr_t)in.data, .avail_in = (unsigned)in.len,
+		       .next_out = (unsigned char *)out, .avail_out = (unsigned)len };
+	int rc;
+
+	if (in.len > UINT32_MAX || len > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW) != Z_OK)
+		return false;
+	do
+		rc = inflate(&z, Z_FINISH);
+	while (rc == Z_STREAM_END && z.avail_in > 0 && inflateReset(&z) == Z_OK);
+	inflateEnd(&z);
+	return rc == Z_STREAM_END && z.avail_out == 0;
+}
+
+bool expand_block(enum codec codec, struct str in, char *out, size_t len)
+{
+	static ZSTD_DCtx *d;
+
+	if (codec == CODEC_GZIP)
+		return expand_gzip(in, out, len);
+	if (!d)
+		d = ZSTD_createDCtx();
+	return ZSTD_decompressDCtx(d, out, len, in.data, in.len) == len;
+}
+
+uint32_t crc32_of(struct str bytes, uint32_t before)
+{
+	return (uint32_t)crc32_z(before, (const unsigned char *)bytes.data, bytes.len);
+}

@@ -23,4 +23,15 @@ int compressor_run(struct compressor *c, struct str in, bool last, struct buf *o
 size_t compressor_memory(const struct compressor *c);
 void compressor_free(struct compressor *c);
 
+/* --- whole buffers; not thread-safe --- */
+
+/* Append in, compressed fast (zstd 1, gzip 6), as one frame or member. */
+int compress_block(enum codec codec, struct str in, struct buf *out, struct err *e);
+
+/* Fill all of out[0..len) from frames or members that hold exactly as much; in is foreign. */
+bool expand_block(enum codec codec, struct str in, char *out, size_t len);
+
+/* zlib's CRC-32. */
+uint32_t crc32_of(struct str bytes, uint32_t before);
+
 #endif

@@ -18,7 +18,7 @@ have() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = instal
 build_packages() {
 	echo build-essential pkg-config
 	echo libpq-dev libcurl4-openssl-dev libyajl-dev libcsv-dev libpg-query-dev
-	echo libssl-dev zlib1g-dev libzstd-dev libgmp-dev
+	echo libssl-dev zlib1g-dev libzstd-dev libsnappy-dev liblz4-dev libbrotli-dev libgmp-dev
 }
 
 demo_packages() {
