@@ -57,6 +57,23 @@ void sigv4_add_query(struct buf *out, const struct sigv4_pair *query, size_t cou
 	free(q);
 }
 
+/* A header's value as it is signed: no blanks around it, one where there are several. */
+static void add_value(struct buf *out, struct str value)
+{
+	bool blank = false;
+
+	for (size_t i = 0, from = out->len; i < value.len; i++) {
+		if (value.data[i] == ' ' || value.data[i] == '\t') {
+			blank = out->len > from;
+			continue;
+		}
+		if (blank)
+			buf_addch(out, ' ');
+		blank = false;
+		buf_addch(out, value.data[i]);
+	}
+}
+
 /* The canonical request, and the names of the signed headers. */
 static void add_canonical(const struct sigv4 *s, struct buf *out, struct buf *names)
 {
@@ -70,7 +87,7 @@ static void add_canonical(const struct sigv4 *s, struct buf *out, struct buf *na
 	for (size_t i = 0; i < s->header_count; i++) {
 		buf_addstr(out, h[i].name);
 		buf_addch(out, ':');
-		buf_addstr(out, h[i].value);
+		add_value(out, h[i].value);
 		buf_addch(out, '\n');
 		if (i)
 			buf_addch(names, ';');

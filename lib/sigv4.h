@@ -16,7 +16,8 @@ struct sigv4 {
 	struct str path;                   /* not encoded, begins with / */
 	const struct sigv4_pair *query;    /* not encoded, any order */
 	size_t query_count;
-	const struct sigv4_pair *headers;  /* names in lower case, any order; all are signed */
+	const struct sigv4_pair *headers;  /* names in lower case, any order; all are signed,
+					      values without needless blanks */
 	size_t header_count;
 	struct str payload;                /* SHA-256 of the body in hex */
 	const char *region, *service;

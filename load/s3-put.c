@@ -41,8 +41,8 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"s3-put",
-	"[--compress codec] [--table name | --framed] [--state-out file] url/\n"
-	"[--compress codec] [--content-type type] [--framed] url [-- command [argument ...]]\n"
+	"[--compress codec] [--table name | --framed] [--state-out file] [--max-row size] url/\n"
+	"[--compress codec] [--content-type type] [--framed] [--max-row size] url [-- command ...]\n"
 	"--show-state url/",
 	"Uploads rows into a lake (a URL that ends in a slash) or standard input as one object.",
 	opts
@@ -155,6 +155,16 @@ static int print_state(struct put *p, struct out *out, struct err *e)
 }
 
 /* --- as one object --- */
+
+/* Can it be the value of a header? */
+static bool is_type(const char *text)
+{
+	size_t blanks = strspn(text, " \t"), i = blanks;
+
+	while (text[i] && ((unsigned char)text[i] >= ' ' || text[i] == '\t') && text[i] != 0x7f)
+		i++;
+	return i > blanks && !text[i];
+}
 
 static const char *type_of(const char *key)
 {
@@ -375,6 +385,8 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 				  show_state ? "show-state" :
 				  state_out  ? "state-out" :
 					       "table");
+	if (content_type && !is_type(content_type))
+		return opt_misuse(e, "\"%s\" is no content type", content_type);
 	if (show_state)
 		return print_state(p, out, e);
 	if (lake) {

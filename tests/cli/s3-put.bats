@@ -232,3 +232,15 @@ interleaved() {
 		[ "$(aws_s3 cp "$bucket/lake/$(jq -r .path <<<"$o")" - | jq -r .x)" = "$(jq -r .table <<<"$o")" ]
 	done
 }
+
+@test "a content type arrives, with needless blanks too; one with a control byte is refused" {
+	fresh_bucket types
+	for type in 'text/plain; charset=utf-8' '  text/plain;   charset=utf-8	' 'text/x;a="b   c"' 'text/ünï'; do
+		echo x | s3-put --content-type "$type" "$bucket/k"
+		run -0 aws_s3api head-object --bucket types --key k --query ContentType --output text
+		echo "$type: $output"
+		[[ "$output" == text/* ]]
+	done
+	run -2 bash -c "echo x | s3-put --content-type $'a\nx-amz-acl: public-read' $bucket/k"
+	run -2 bash -c "echo x | s3-put --content-type '' $bucket/k"
+}

@@ -137,6 +137,21 @@ static void get_utf8(void **state)
 	expect_signature(&s, "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85");
 }
 
+/* get-header-value-trim */
+static void values_of_headers_are_trimmed(void **state)
+{
+	static const struct sigv4_pair h[] = { PAIR("host", "example.amazonaws.com"),
+					       PAIR("x-amz-date", "20150830T123600Z"),
+					       PAIR("my-header1", " value1"),
+					       PAIR("my-header2", " \"a   b   c\"") };
+	struct sigv4 s = suite("GET", "/", NULL, 0);
+
+	(void)state;
+	s.headers = h;
+	s.header_count = 4;
+	expect_signature(&s, "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736");
+}
+
 static void query_parameters_are_sorted(void **state)
 {
 	const struct sigv4_pair q[] = { PAIR("Param2", "value2"), PAIR("Param1", "value1") };
@@ -194,6 +209,7 @@ int main(void)
 		cmocka_unit_test(get_vanilla),
 		cmocka_unit_test(post_vanilla),
 		cmocka_unit_test(get_utf8),
+		cmocka_unit_test(values_of_headers_are_trimmed),
 		cmocka_unit_test(query_parameters_are_sorted),
 		cmocka_unit_test(every_byte_of_a_key_is_encoded_once),
 		cmocka_unit_test(waits_grow_and_stay_bounded),
