@@ -239,7 +239,6 @@ done:
 int target_open(struct target *t, PGconn *conn, const char *schema, const struct wire_table *table,
 		bool bare, struct err *e)
 {
-	struct buf sql = { 0 };
 	int rc;
 
 	t->merge.schema = schema;
@@ -248,14 +247,23 @@ int target_open(struct target *t, PGconn *conn, const char *schema, const struct
 		return rc;
 	if (t->merge.kind == MERGE_REPLACE && table->mode == WIRE_CHANGES)
 		return refuse(t, "it has no key by which its changes could be told apart", e);
+	t->open = true;
+	return OK;
+}
+
+int target_stage(struct target *t, PGconn *conn, struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc;
+
 	merge_add_stage(&sql, &t->merge);
 	rc = run(conn, &sql, "stage rows of", t, NULL, e);
 	buf_reset(&sql);
 	merge_add_copy(&sql, &t->merge);
 	free(t->copy.sql);
 	t->copy.sql = sql.data;
-	t->copy.table = table;
-	t->open = rc == OK;
+	t->copy.table = t->merge.table;
+	t->staged = rc == OK;
 	return rc;
 }
 
@@ -307,23 +315,25 @@ static int replace(struct target *t, PGconn *conn, struct buf *sql, struct targe
 {
 	PGresult *res = NULL;
 	uint64_t n = 0;
-	bool differ;
+	bool differ = true;
 	int rc;
 
-	merge_add_differ(sql, &t->merge);
-	if ((rc = pgio_exec(conn, sql->data, &res, e)) != OK)
-		return err_wrap(e, rc, "table \"%s\"", t->merge.table->name);
-	differ = PQgetvalue(res, 0, 0)[0] == 't';
-	PQclear(res);
+	if (t->staged) {
+		merge_add_differ(sql, &t->merge);
+		if ((rc = pgio_exec(conn, sql->data, &res, e)) != OK)
+			return err_wrap(e, rc, "table \"%s\"", t->merge.table->name);
+		differ = PQgetvalue(res, 0, 0)[0] == 't';
+		PQclear(res);
+		buf_reset(sql);
+	}
 	if (!differ)
 		return OK;
-	buf_reset(sql);
 	buf_addz(sql, "DELETE FROM ");
 	pgio_add_qualified(sql, t->merge.schema, t->merge.table->name);
 	if ((rc = run(conn, sql, "empty", t, &n, e)) != OK)
 		return rc;
 	counts->deleted += n;
-	if (t->rows == 0)
+	if (!t->staged)
 		return OK;
 	buf_reset(sql);
 	merge_add_insert(sql, &t->merge);
@@ -364,7 +374,7 @@ static int merge_rows(struct target *t, PGconn *conn, struct buf *sql, struct ta
 
 	if (t->merge.kind == MERGE_REPLACE)
 		return replace(t, conn, sql, counts, e);
-	if (t->rows == 0)
+	if (!t->staged)
 		return OK;
 	if (t->merge.kind == MERGE_UPSERT)
 		return upsert(t, conn, sql, counts, e);
@@ -441,6 +451,7 @@ void target_close(struct target *t)
 {
 	t->merge.fresh = false;
 	t->open = false;
+	t->staged = false;
 	t->rows = 0;
 	t->place = 0;
 }

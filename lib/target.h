@@ -1,8 +1,8 @@
 /* target.h - a table of the stream and the warehouse table that it goes to.
  *
- * In the life of a step: target_open when the stream comes to the table, target_row for each row,
- * copy_in_flush, target_merge, target_add_foreign, and after the commit target_close. All of it
- * inside one transaction of the caller's. What the catalog says of an existing table rules: its
+ * In the life of a step: target_open when the stream comes to the table, target_stage before its
+ * first row, target_row for each row, copy_in_flush, target_merge, target_add_foreign, and after
+ * the commit target_close. All of it inside one transaction of the caller's. What the catalog says of an existing table rules: its
  * types, its NOT NULLs; columns are found by name. Failures name table, column and, where a row is
  * to blame, its line. */
 #ifndef STARPIPE_TARGET_H
@@ -21,6 +21,7 @@ struct target {
 	size_t *own_key;            /* bare rows: the warehouse table's primary key */
 	bool known;                 /* the catalog was read */
 	bool open;
+	bool staged;                /* the step has rows of it */
 	uint64_t rows;              /* of this step */
 	uint64_t all_rows;          /* of all steps that are committed or about to be */
 	size_t place;               /* the caller's: from 1, parents before children */
@@ -30,9 +31,13 @@ struct target_counts {
 	uint64_t inserted, updated, deleted;
 };
 
-/* schema and table are borrowed for the target's life. t is zeroed, or was open before. */
+/* The table is there when this returns. schema and table are borrowed for the target's life. t is
+ * zeroed, or was open before; also when the table was announced again, with another mode. */
 int target_open(struct target *t, PGconn *conn, const char *schema, const struct wire_table *table,
 		bool bare, struct err *e);
+
+/* Make the place that rows are sent to. */
+int target_stage(struct target *t, PGconn *conn, struct err *e);
 
 /* Append the reader's current row to t->copy.rows. */
 int target_row(struct target *t, struct wire_reader *r, struct err *e);

@@ -12,10 +12,11 @@
 #include "out.h"
 #include "pgio.h"
 #include "progress.h"
+#include "state.h"
 #include "target.h"
 #include "wire.h"
 
-static const char *dbname, *schema = "public", *source = "default", *table_name, *state_out;
+static const char *dbname, *schema = "public", *source = "default", *table_name, *state_out, *empty = "ok";
 static bool framed, show_state;
 static uint64_t max_row = WIRE_MAX_ROW;
 
@@ -28,6 +29,8 @@ static const struct opt opts[] = {
 	{ 0, "table", "name", OPT_STRING, &table_name, "take bare rows, for this table" },
 	{ 0, "framed", NULL, OPT_FLAG, &framed, "insist on a frame" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "refuse longer lines (default: 256M)" },
+	{ 0, "empty", "what", OPT_STRING, &empty,
+	  "a stream without rows is ok, or skip: exit 99 (default: ok)" },
 	{ 0, "state-out", "file", OPT_STRING, &state_out, "write the state here after the commit" },
 	{ 0, "show-state", NULL, OPT_FLAG, &show_state, "print the last committed state and exit" },
 	OPT_END
@@ -35,7 +38,7 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"pg-load",
-	"[-d conninfo] [--schema name] [--source name] [--table name | --framed]\n"
+	"[-d conninfo] [--schema name] [--source name] [--table name | --framed] [--empty what]\n"
 	"[-d conninfo] [--schema name] [--source name] --show-state",
 	"Loads rows from standard input into tables of a PostgreSQL warehouse.", opts
 };
@@ -51,6 +54,7 @@ struct load {
 	struct buf state, receipt;   /* of the last committed step */
 	struct buf new_state;        /* the pending one */
 	struct target_counts counts;
+	uint64_t changes;            /* rows and deletes that came */
 	uint64_t rows, steps;        /* committed */
 	struct timespec started;
 };
@@ -233,7 +237,7 @@ static int begin_step(struct load *l, struct err *e)
 	return ensure_schema(l, e);
 }
 
-/* The current table's target, open for rows. */
+/* The current table's target. */
 static int open_target(struct load *l, struct target **target, struct err *e)
 {
 	const struct wire_table *table = l->in.table;
@@ -245,12 +249,26 @@ static int open_target(struct load *l, struct target **target, struct err *e)
 		l->targets[l->count++] = xcalloc(1, sizeof(**l->targets));
 	}
 	*target = t = l->targets[table->index];
-	if (t->open)
-		return OK;
-	if ((rc = copy_in_pause(&l->copy, e)) != OK || (rc = begin_step(l, e)) != OK ||
-	    (rc = target_open(t, l->conn, schema, table, l->in.bare, e)) != OK)
+	if (!t->open &&
+	    ((rc = copy_in_pause(&l->copy, e)) != OK || (rc = begin_step(l, e)) != OK))
 		return rc;
-	copy_in_add_table(&l->copy, &t->copy);
+	return target_open(t, l->conn, schema, table, l->in.bare, e);
+}
+
+/* The same, ready for rows. */
+static int stage_target(struct load *l, struct target **target, struct err *e)
+{
+	const struct wire_table *table = l->in.table;
+	int rc;
+
+	if (table->index < l->count && l->targets[table->index]->staged) {
+		*target = l->targets[table->index];
+		return OK;
+	}
+	if ((rc = open_target(l, target, e)) != OK || (rc = copy_in_pause(&l->copy, e)) != OK ||
+	    (rc = target_stage(*target, l->conn, e)) != OK)
+		return rc;
+	copy_in_add_table(&l->copy, &(*target)->copy);
 	return OK;
 }
 
@@ -364,13 +382,26 @@ static int after_commit(struct load *l, struct err *e)
 	return rc == OK ? OK : err_wrap(e, rc, "the warehouse is committed, but");
 }
 
+/* Our lock keeps the committed state from moving until this step is committed, too. */
+static int check_forward(struct load *l, struct err *e)
+{
+	struct buf committed = { 0 };
+	int rc = l->pending ? read_state(l, "state", &committed, e) : OK;
+
+	if (rc == OK && l->pending)
+		rc = state_check_forward(buf_str(&l->new_state), buf_str(&committed),
+					 "the warehouse", e);
+	buf_release(&committed);
+	return rc;
+}
+
 static int commit_step(struct load *l, struct err *e)
 {
 	struct buf receipt = { 0 };
 	int rc;
 
 	if ((rc = begin_step(l, e)) != OK || (rc = copy_in_flush(&l->copy, e)) != OK ||
-	    (rc = merge_all(l, e)) != OK)
+	    (rc = check_forward(l, e)) != OK || (rc = merge_all(l, e)) != OK)
 		goto done;
 	for (size_t i = 0; i < l->count; i++) {
 		l->rows += l->targets[i]->rows;
@@ -397,7 +428,8 @@ static int on_row(struct load *l, struct err *e)
 	struct target *t;
 	int rc;
 
-	if ((rc = open_target(l, &t, e)) != OK || (rc = target_row(t, &l->in, e)) != OK ||
+	l->changes++;
+	if ((rc = stage_target(l, &t, e)) != OK || (rc = target_row(t, &l->in, e)) != OK ||
 	    (rc = copy_in_row(&l->copy, &t->copy, l->in.line_no, e)) != OK)
 		return rc;
 	progress_add(1, bytes);
@@ -463,6 +495,23 @@ static int print_receipt(struct load *l, struct err *e)
 	return rc;
 }
 
+static int load_and_tell(struct load *l, struct err *e)
+{
+	struct err second;
+	int rc = take_lock(l, e);
+
+	if (rc == OK)
+		rc = load_stream(l, e);
+	if (rc != OK) {
+		if (l->receipt.len)
+			print_receipt(l, &second);
+		return rc;
+	}
+	if ((rc = print_receipt(l, e)) != OK)
+		return rc;
+	return l->changes == 0 && strcmp(empty, "skip") == 0 ? NOTHING_NEW : OK;
+}
+
 static void release(struct load *l)
 {
 	PQfinish(l->conn); /* rolls back what is not committed */
@@ -481,7 +530,6 @@ static void release(struct load *l)
 static int run(int argc, char **argv, struct err *e)
 {
 	struct load l = { 0 };
-	struct err second;
 	int operand, rc;
 
 	clock_gettime(CLOCK_MONOTONIC, &l.started);
@@ -491,6 +539,8 @@ static int run(int argc, char **argv, struct err *e)
 		return opt_misuse(e, "unexpected operand \"%s\"", argv[operand]);
 	if (framed && table_name)
 		return opt_misuse(e, "--framed and --table, for bare rows, exclude each other");
+	if (strcmp(empty, "ok") != 0 && strcmp(empty, "skip") != 0)
+		return opt_misuse(e, "--empty is ok or skip, not \"%s\"", empty);
 	if ((rc = connect_warehouse(&l, e)) != OK)
 		goto done;
 	if (show_state) {
@@ -499,13 +549,7 @@ static int run(int argc, char **argv, struct err *e)
 	}
 	wire_open(&l.in, STDIN_FILENO, "standard input", table_name, max_row);
 	l.copy = (struct copy_in){ .conn = l.conn, .input = l.in.name };
-	if ((rc = take_lock(&l, e)) != OK)
-		goto done;
-	rc = load_stream(&l, e);
-	if (rc == OK)
-		rc = print_receipt(&l, e);
-	else if (l.receipt.len)
-		print_receipt(&l, &second);
+	rc = load_and_tell(&l, e);
 done:
 	release(&l);
 	return rc;

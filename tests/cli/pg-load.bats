@@ -15,7 +15,7 @@ sql() { psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 staff() {
 	local rows=$(cat)
 	echo '{"@table":"staff","columns":[{"name":"id","type":"int4","notnull":true},{"name":"name","type":"text"},{"name":"pay","type":"numeric"}],"key":["id"],"mode":"full"}'
-	echo "$rows"
+	[ -z "$rows" ] || echo "$rows"
 	echo "{\"@state\":{\"at\":${1:-1}}}"
 	echo "{\"@end\":{\"rows\":{\"staff\":$(grep -c . <<<"$rows")}}}"
 }
@@ -332,6 +332,118 @@ two_staff() {
 	[ $rc = 73 ]
 	[ "$(sql -c 'SELECT id FROM staff ORDER BY id')" = $'1\n2' ]
 	[ "$(pg-load --show-state)" = '{"at":2}' ]
+}
+
+# A state of a PostgreSQL source whose snapshot is $1.
+at_snapshot() {
+	sed 's/{"at":[0-9]*}/{"source":"postgresql","system":"7","timeline":1,"database":"shop","snapshot":"'"$1"'"}/'
+}
+
+@test "a state only moves forward: an older one exits 73 and changes nothing" {
+	two_staff | staff | at_snapshot 20:20: | pg-load
+	before=$(contents)
+	echo '{"id":9,"name":"late"}' | staff | at_snapshot 10:19: >in
+	run -73 --separate-stderr pg-load --state-out state <in
+	[ -z "$output" ]
+	[[ $stderr == *"the warehouse has a later state"* ]]
+	[ "$(contents)" = "$before" ]
+	[ ! -e state ]
+	# the same state is a run again, a later one goes on, and other sources have states of their own
+	two_staff | staff | at_snapshot 20:20: | pg-load
+	echo '{"id":3}' | staff | at_snapshot 20:21: | pg-load
+	pg-load --source other <in
+	[ "$(sql -c 'SELECT count(*) FROM staff')" = 4 ]
+	# a cluster that is another one has a time of its own
+	sed 's/"system":"7"/"system":"8"/' in | pg-load
+	[ "$(pg-load --show-state | jq -r .system)" = 8 ]
+}
+
+@test "of two runs at once exactly one commits, the other exits 73" {
+	for try in 1 2 3 4 5; do
+		echo '{"id":1,"name":"a'$try'"}' | staff ${try}1 >a
+		echo '{"id":1,"name":"b'$try'"}' | staff ${try}2 >b
+		mkfifo go.a go.b
+		pg-load <go.a >a.out 2>a.err & a=$!
+		pg-load <go.b >b.out 2>b.err & b=$!
+		exec 7>go.a 8>go.b
+		until [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" = 2 ]; do sleep 0.05; done
+		cat a >&7 & cat b >&8 &
+		exec 7>&- 8>&-
+		rc_a=0; wait $a || rc_a=$?
+		rc_b=0; wait $b || rc_b=$?
+		rm go.a go.b
+		case "$rc_a $rc_b" in
+		"0 73") won=a; lost=b ;;
+		"73 0") won=b; lost=a ;;
+		*) cat a.err b.err; false ;;
+		esac
+		[ ! -s $lost.out ]
+		[ "$(sql -c 'SELECT name FROM staff')" = $won$try ]
+		[ "$(pg-load --show-state)" = "{\"at\":$try$([ $won = a ] && echo 1 || echo 2)}" ]
+		[ "$(sql -c 'SELECT steps FROM starpipe_state')" = $try ]
+	done
+}
+
+@test "--empty skip exits 99 when there was no row, with state and receipt all the same" {
+	two_staff | staff | pg-load
+	staff 2 </dev/null >in
+	run -0 --separate-stderr pg-load <in
+	run -99 --separate-stderr pg-load --empty skip --state-out state < <(sed s/2/3/ in)
+	[ -z "$stderr" ]
+	[[ $output == *'"rows":{"staff":0},"inserted":0,'*'"state":{"at":3}}' ]]
+	[ "$(cat state)" = '{"at":3}' ]
+	[ "$(pg-load --show-state)" = '{"at":3}' ]
+	# a row that changes nothing is a row
+	two_staff | staff >in
+	run -0 pg-load --empty skip <in
+	run -99 pg-load --empty skip --table t </dev/null
+	run -2 pg-load --empty sometimes <in
+	[[ $output == *'--empty is ok or skip'* ]]
+}
+
+@test "an announced table without a row is created, and costs no temporary table" {
+	sql -c "CREATE ROLE poor LOGIN" -c "GRANT CREATE ON SCHEMA public TO poor" \
+		-c "REVOKE TEMPORARY ON DATABASE load FROM public"
+	staff </dev/null >in
+	PGUSER=poor pg-load <in
+	PGUSER=poor pg-load <in
+	[ "$(sql -c 'SELECT count(*) FROM staff')" = 0 ]
+	two_staff | staff >in
+	run -77 env PGUSER=poor pg-load <in # so this is what it needs the right for
+	sql -c "DROP OWNED BY poor" -c "DROP ROLE poor"
+}
+
+@test "a table announced again may come in another mode, step by step" {
+	announce() { echo '{"@table":"n","columns":[{"name":"a","type":"int4"}],"mode":"'$1'"}'; }
+	{
+		announce full; echo '{"a":1}'; echo '{"@state":{"at":1}}'
+		announce full; echo '{"a":2}'; echo '{"@state":{"at":2}}'
+		announce changes; echo '{"a":3}'; echo '{"@state":{"at":3}}'
+		echo '{"@end":{"rows":{"n":3}}}'
+	} >in
+	run -65 --separate-stderr pg-load <in
+	[[ $stderr == *'"n"'*'no key'* ]]
+	[[ $output == *'"steps":2,'*'"state":{"at":2}}' ]]
+	[ "$(sql -c 'TABLE n')" = 2 ]
+	two_staff | staff 1 | grep -v @end >in
+	two_staff | sed s/Bob/Rob/ | staff 2 | sed 's/"full"/"changes"/; s/"staff":2/"staff":4/' >>in
+	run -0 --separate-stderr pg-load <in
+	[[ $output == *'"steps":2,"rows":{"staff":4},"inserted":2,"updated":1,"unchanged":1,'* ]]
+}
+
+@test "a stream of many steps commits each of them" {
+	{
+		staff </dev/null | head -1
+		for i in $(seq 200); do
+			echo '{"@table":"staff"}'
+			echo '{"id":'$((i % 7))',"pay":'$i'}'
+			echo '{"@state":{"at":'$i'}}'
+		done
+		echo '{"@end":{"rows":{"staff":200}}}'
+	} >in
+	run -0 --separate-stderr pg-load <in
+	[[ $output == *'"steps":200,"rows":{"staff":200},"inserted":7,"updated":193,'*'"state":{"at":200}}' ]]
+	[ "$(sql -c 'SELECT steps FROM starpipe_state' -c 'SELECT sum(pay) FROM staff')" = $'200\n1379' ]
 }
 
 @test "one run right after the other gets the lock" {
