@@ -29,24 +29,8 @@ columns() {
 	    WHERE attrelid = '$1.$2'::regclass AND attnum > 0 ORDER BY attnum"
 }
 
-# by_postgres SCHEMA - PostgreSQL runs the star file itself
-by_postgres() {
-	cp "$STARPIPE_TOP/transform/iso4217.csv" "$TMPDIR/iso4217.csv"
-	chmod 644 "$TMPDIR/iso4217.csv"
-	sed "s|'iso4217.csv'|'$TMPDIR/iso4217.csv'|" "$STARPIPE_TOP/transform/totesys.sql" >"$BATS_TEST_TMPDIR/star.sql"
-	psql -qX -v ON_ERROR_STOP=1 -d "$db" <<-END
-	SET client_min_messages = warning;
-	DROP SCHEMA IF EXISTS $1 CASCADE;
-	CREATE SCHEMA $1;
-	CREATE EXTENSION IF NOT EXISTS file_fdw;
-	CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw;
-	SET search_path = $1, public;
-	\i $BATS_TEST_TMPDIR/star.sql
-	END
-}
-
 @test "every warehouse table equals what PostgreSQL makes of the star file's own SELECTs" {
-	by_postgres gold
+	star_by_postgres gold
 	run bash -o pipefail -c "$pipe | pg-load -d dbname=shop --schema dw"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -56,7 +40,7 @@ by_postgres() {
 }
 
 @test "the same rows arrive through a tee into a lake" {
-	by_postgres gold
+	star_by_postgres gold
 	lake=file://$BATS_TEST_TMPDIR/lake/
 	run bash -o pipefail -c "$pipe | tee >(s3-put $lake >$BATS_TEST_TMPDIR/receipt) |
 		pg-load -d dbname=shop --schema dw2; rc=\$?; while ! [ -s $BATS_TEST_TMPDIR/receipt ]; do sleep 0.1; done; exit \$rc"
@@ -89,6 +73,6 @@ by_postgres() {
 	{ echo 'SET search_path = own;'; star-transform --ddl "$STARPIPE_TOP/transform/totesys.sql"; } | psql -qX -v ON_ERROR_STOP=1 -d "$db"
 	run bash -o pipefail -c "$pipe | pg-load -d dbname=shop --schema own"
 	[ "$status" -eq 0 ]
-	by_postgres gold
+	star_by_postgres gold
 	expect_equal gold own
 }

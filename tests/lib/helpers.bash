@@ -53,6 +53,23 @@ totesys_db() {
 	psql -qX -v ON_ERROR_STOP=1 -d "$db" -v orders="$2" -f "$STARPIPE_TOP/tests/totesys/generate.sql"
 }
 
+# star_by_postgres SCHEMA - let PostgreSQL run transform/totesys.sql itself in $db, into a new schema
+star_by_postgres() {
+	local t=$STARPIPE_TOP/transform
+	install -m 644 "$t/iso4217.csv" "$TMPDIR/iso4217.csv"
+	{
+		cat <<-END
+		SET client_min_messages = warning;
+		DROP SCHEMA IF EXISTS $1 CASCADE;
+		CREATE SCHEMA $1;
+		CREATE EXTENSION IF NOT EXISTS file_fdw;
+		CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw;
+		SET search_path = $1, public;
+		END
+		sed "s|'iso4217.csv'|'$TMPDIR/iso4217.csv'|" "$t/totesys.sql"
+	} | psql -qX -v ON_ERROR_STOP=1 -d "$db"
+}
+
 # need COMMAND... - skip the test where a command is missing
 need() {
 	local c
