@@ -1,12 +1,12 @@
 /* state - the state that ends a step */
 #include "state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "pgoutput.h"
 
 static bool same_string(const struct json *a, const struct json *b, const char *key)
 {
@@ -41,13 +41,7 @@ static enum state_order snapshot_order(const char *a, const char *b)
 
 static bool lsn_of(const struct json *doc, uint64_t *lsn)
 {
-	const char *text = json_string(json_get(doc, "lsn"));
-	unsigned high, low;
-
-	if (!text || sscanf(text, "%X/%X", &high, &low) != 2)
-		return false;
-	*lsn = (uint64_t)high << 32 | low;
-	return true;
+	return pgoutput_parse_lsn(json_string(json_get(doc, "lsn")), lsn);
 }
 
 static enum state_order database_order(const struct json *a, const struct json *b)
