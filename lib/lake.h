@@ -26,7 +26,7 @@ int lake_open(const char *url, enum codec codec, struct lake **l, struct err *e)
 /* The last record's state as JSON, or empty. Valid until the next commit. */
 struct str lake_state(const struct lake *l);
 
-/* Tell of a table, rows or not. All tables are of one reader, told in the order of their indexes. */
+/* Tell of a table, rows or not. All are of one reader, told in the order of their indexes. */
 void lake_table(struct lake *l, const struct wire_table *t);
 
 /* One line (with its line break) of table t, a row or an @delete. Memory is bounded over all

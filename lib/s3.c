@@ -32,7 +32,9 @@ struct request {
 	size_t query_count;
 	struct str body;
 	const char *content_type;
-	bool if_absent, despite_signal;
+	bool if_absent;
+	bool despite_signal; /* begin it, and repeat it, though one was caught */
+	bool finish;         /* what was sent is waited for, though one was caught */
 };
 
 int s3_open(const char *bucket, struct s3 **s, struct err *e)
@@ -150,7 +152,7 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 	}
 	rc = http_send(s->http,
 		       &(struct http_request){ r->method, url.data, headers, n + 1, r->body,
-					       r->despite_signal },
+					       r->despite_signal || r->finish },
 		       &s->res, e);
 	if (rc != OK)
 		err_wrap(e, rc, "%s", base.data);
@@ -386,7 +388,9 @@ static void add_query(struct request *r, const char *name, const char *value)
 int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, char **upload_id,
 		       struct err *e)
 {
-	struct request r = { .method = "POST", .key = key, .content_type = content_type };
+	/* an upload whose id was not read cannot be aborted: wait for the answer */
+	struct request r = { .method = "POST", .key = key, .content_type = content_type,
+			     .finish = true };
 	int rc;
 
 	add_query(&r, "uploads", "");

@@ -1,5 +1,6 @@
 /* s3-put - standard input into a lake or one object, on S3 or in files */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -18,7 +19,10 @@
 #include "store.h"
 #include "wire.h"
 
-enum { CHUNK = 256 * 1024 };
+enum {
+	CHUNK = 256 * 1024,
+	PATIENCE = 250 /* times 20 ms: how long a command may take to end */
+};
 
 static const char *bare_table, *codec_option, *state_out, *content_type;
 static bool insist_framed, show_state;
@@ -42,7 +46,8 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"s3-put",
 	"[--compress codec] [--table name | --framed] [--state-out file] [--max-row size] url/\n"
-	"[--compress codec] [--content-type type] [--framed] [--max-row size] url [-- command ...]\n"
+	"[--compress codec] [--content-type type] [--framed] [--max-row size] url "
+	"[-- command ...]\n"
 	"--show-state url/",
 	"Uploads rows into a lake (a URL that ends in a slash) or standard input as one object.",
 	opts
@@ -270,6 +275,8 @@ static int start_child(struct put *p, char **argv, struct err *e)
 	p->child = fork();
 	if (p->child < 0)
 		return err_errno(e, "could not start a process");
+	if (!isatty(STDIN_FILENO)) /* a terminal's keys reach the command anyway */
+		setpgid(p->child, 0);
 	if (p->child == 0) {
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[0]);
@@ -292,7 +299,9 @@ static int child_succeeded(struct put *p, const char *name, struct err *e)
 	if (!p->child)
 		return OK;
 	while (waitpid(p->child, &status, 0) < 0)
-		if (errno != EINTR)
+		if (sig_caught())
+			return interrupted(e);
+		else if (errno != EINTR)
 			return err_errno(e, "could not wait for %s", name);
 	p->child = 0;
 	if (WIFSIGNALED(status))
@@ -302,6 +311,21 @@ static int child_succeeded(struct put *p, const char *name, struct err *e)
 		return err_set(e, CUT_SHORT, "%s exited %d: nothing was uploaded", name,
 			       WEXITSTATUS(status));
 	return OK;
+}
+
+/* What will not be uploaded need not be produced: end the command, and all that it started. */
+static void stop_child(struct put *p)
+{
+	const struct timespec pause = { 0, 20 * 1000 * 1000 };
+	pid_t target = getpgid(p->child) == p->child ? -p->child : p->child;
+
+	close(p->fd);
+	for (int tries = 0; waitpid(p->child, NULL, WNOHANG) == 0; tries++) {
+		if (tries == 0 || tries == PATIENCE)
+			kill(target, tries ? SIGKILL : SIGTERM);
+		nanosleep(&pause, NULL);
+	}
+	p->child = 0;
 }
 
 static int put_object(struct put *p, char **command, struct err *e)
@@ -407,6 +431,8 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 static void release(struct put *p)
 {
 	upload_abort(p->upload);
+	if (p->child)
+		stop_child(p);
 	lake_close(p->lake);
 	compressor_free(p->compressor);
 	store_close(p->store);

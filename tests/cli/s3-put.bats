@@ -244,3 +244,40 @@ interleaved() {
 	run -2 bash -c "echo x | s3-put --content-type $'a\nx-amz-acl: public-read' $bucket/k"
 	run -2 bash -c "echo x | s3-put --content-type '' $bucket/k"
 }
+
+@test "SIGTERM ends the command too, and all that it started, however it waits" {
+	fresh_bucket stop
+	need pgrep
+	cat >"$BATS_TEST_TMPDIR/slow" <<-'END'
+	#!/bin/bash
+	case $1 in
+	read) head -c 20000000 /dev/zero; sleep 987 | cat ;;
+	frame) echo '{"@table":"t","columns":[{"name":"x","type":"int4"}]}'; sleep 987 ;;
+	closed) echo x; exec >&-; sleep 987 ;;
+	deaf) trap '' TERM; echo x; while :; do sleep 0.1; done ;;
+	esac
+	END
+	chmod +x "$BATS_TEST_TMPDIR/slow"
+	for how in read frame closed deaf; do
+		s3-put "$bucket/k" -- "$BATS_TEST_TMPDIR/slow" $how </dev/null & pid=$!
+		sleep 1
+		children=$(pgrep -P $pid)
+		[ -n "$children" ]
+		kill -TERM $pid
+		status=0; wait $pid || status=$?
+		echo "$how: $status"
+		[ "$status" -eq 143 ]
+		! kill -0 $children
+		sleep 0.1
+		[ -z "$(pgrep -r R,S,D -g "$children")" ]
+	done
+	[[ "$(aws_s3api list-multipart-uploads --bucket stop)" != *UploadId* ]]
+	[ -z "$(aws_s3 ls "$bucket/")" ]
+}
+
+@test "a command whose object cannot be put is not left running" {
+	start=$SECONDS
+	AWS_ENDPOINT_URL=http://127.0.0.1:1 run -75 s3-put s3://nowhere/k -- bash -c 'head -c 30000000 /dev/zero; sleep 987' </dev/null
+	[ $((SECONDS - start)) -lt 60 ]
+	[ -z "$(pgrep -fx 'sleep 987')" ]
+}
