@@ -28,7 +28,7 @@ $(B)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/lib/opt.o: FLAGS += -DVERSION='"$(VERSION)"'
+$(B)/lib/opt.o $(B)/lib/parquet_write.o: FLAGS += -DVERSION='"$(VERSION)"'
 
 $(B)/libstarpipe.a: $(MODULES)
 	rm -f $@ && $(AR) rcs $@ $^
