@@ -17,6 +17,8 @@ enum relation_kind { REL_SOURCE, REL_FILE, REL_QUERY, REL_SERIES };
 
 struct stored {
 	struct stored *next;
+	uint64_t step; /* in which it came */
+	bool gone;     /* it came to say that there is no such row */
 	struct field fields[];
 };
 
@@ -32,6 +34,7 @@ struct run {
 	struct arena values;
 	struct str line;
 	const struct wire_table *table;
+	uint64_t step;     /* from 1 */
 };
 
 /* One table of a FROM. */
@@ -62,6 +65,9 @@ struct select {
 	struct pending *pending, **pending_end;
 	struct arena kept;               /* rows stored and pending */
 	struct buf key;
+	bool follows;                    /* changes: rows of the driver are in refs, too */
+	bool all_touched;                /* a joined table was emptied in this step */
+	bool by_parent;                  /* the row now driven came not itself, its parent did */
 };
 
 /* A SELECT, a VALUES list or a UNION of two queries, and what is done with its results. */
@@ -86,6 +92,9 @@ struct query {
 	struct run *run;
 	bool root;
 	struct star_insert const *insert;
+	bool *identity;                  /* which results are the target's key and the driver's
+					    alike; NULL if none tell whose result a row is */
+	const struct refs *refs;
 };
 
 struct compiler {
@@ -818,7 +827,7 @@ static int compile_union(struct compiler *c, const struct json *node, struct que
 	    (rc = convert(c, q->left, types, CAST_IMPLICIT, e)) != OK ||
 	    (rc = convert(c, q->right, types, CAST_IMPLICIT, e)) != OK)
 		return rc;
-	q->left->sink = q->right->sink = (struct query_sink){ q, take_part, NULL };
+	q->left->sink = q->right->sink = (struct query_sink){ .arg = q, .row = take_part };
 	return OK;
 }
 
@@ -885,6 +894,29 @@ static int wrong_count(const struct star *s, const struct star_insert *in, size_
 			  have, in->column_count);
 }
 
+/* A deleted row's result can be named where the driver's key is all of the target's. */
+static void identify(struct compiler *c, struct query *q)
+{
+	const struct star_insert *in = q->insert;
+	const struct wire_table *w = in->into->wire, *driver;
+	size_t key[64], n = query_key(q, key, 64, &driver);
+
+	if (n == 0 || q->distinct || (w->key_count && w->key_count != n))
+		return;
+	for (size_t k = 0; k < w->key_count; k++) {
+		size_t i = 0;
+
+		while (i < n && key[i] != w->key[k])
+			i++;
+		if (i == n)
+			return;
+	}
+	q->identity = zalloc(c, q->count * sizeof(*q->identity));
+	for (size_t i = 0; i < q->count; i++)
+		for (size_t k = 0; k < n; k++)
+			q->identity[i] = q->identity[i] || in->columns[i] == key[k];
+}
+
 int query_compile(const struct star *s, const struct star_insert *in, query_lookup lookup,
 		  void *lookup_arg, struct query_sink sink, struct query **out, struct err *e)
 {
@@ -895,6 +927,7 @@ int query_compile(const struct star *s, const struct star_insert *in, query_look
 
 	c.arena = xcalloc(1, sizeof(*c.arena));
 	c.run = xcalloc(1, sizeof(*c.run));
+	c.run->step = 1;
 	rc = compile(&c, in->select, &q, e);
 	*out = q;
 	q->root = true;
@@ -909,7 +942,10 @@ int query_compile(const struct star *s, const struct star_insert *in, query_look
 
 		types[i] = sqltype_of_wire(&col->type, col->type_name);
 	}
-	return convert(&c, q, types, CAST_ASSIGNMENT, e);
+	rc = convert(&c, q, types, CAST_ASSIGNMENT, e);
+	if (rc == OK)
+		identify(&c, q);
+	return rc;
 }
 
 int query_sources(const struct star *s, const struct star_insert *in, query_uses uses, void *arg,
@@ -978,13 +1014,44 @@ void query_free(struct query *q)
 	free(arena);
 }
 
+/* visit for those who change nothing */
+static void look(const struct query *q, int (*f)(struct query *, void *, struct err *), void *arg)
+{
+	struct err ignored;
+
+	visit((struct query *)(uintptr_t)q, f, arg, &ignored);
+}
+
+struct telling {
+	query_uses uses;
+	void *arg;
+};
+
+static int tell_joins(struct query *q, void *arg, struct err *e)
+{
+	struct telling *t = arg;
+
+	(void)e;
+	for (size_t i = 0; q->select && q->select->scope.count > 1 && i < q->select->scope.count;
+	     i++)
+		if (q->select->rels[i].kind == REL_SOURCE)
+			t->uses(t->arg, q->select->rels[i].name, NULL, true);
+	return OK;
+}
+
+void query_joins(const struct query *q, query_uses uses, void *arg)
+{
+	struct telling t = { uses, arg };
+
+	look(q, tell_joins, &t);
+}
+
 static int find_changes(struct query *q, void *arg, struct err *e)
 {
 	const char **name = arg;
 
 	(void)e;
-	for (size_t i = 0; q->select && q->select->scope.count > 1 && i < q->select->scope.count;
-	     i++) {
+	for (size_t i = 0; q->select && i < q->select->scope.count; i++) {
 		const struct relation *r = &q->select->rels[i];
 
 		if (r->table && r->table->mode == WIRE_CHANGES)
@@ -993,13 +1060,44 @@ static int find_changes(struct query *q, void *arg, struct err *e)
 	return OK;
 }
 
-const char *query_joined_changes(const struct query *q)
+static int find_lost_changes(struct query *q, void *arg, struct err *e)
+{
+	struct select *s = q->select;
+
+	if (!s || s->scope.count < 2 || s->follows)
+		return OK;
+	find_changes(q, arg, e);
+	for (size_t i = 0; i < s->scope.count; i++)
+		if (s->rels[i].query)
+			look(s->rels[i].query, find_changes, arg);
+	return OK;
+}
+
+const char *query_lost_changes(const struct query *q)
 {
 	const char *name = NULL;
-	struct err ignored;
 
-	visit((struct query *)(uintptr_t)q, find_changes, &name, &ignored);
+	look(q, find_lost_changes, &name);
 	return name;
+}
+
+static int find_mode(struct query *q, void *arg, struct err *e)
+{
+	enum wire_mode *mode = arg;
+
+	(void)e;
+	if (q->select && q->select->scope.count && q->select->rels[0].table &&
+	    q->select->rels[0].table->mode == WIRE_CHANGES)
+		*mode = WIRE_CHANGES;
+	return OK;
+}
+
+enum wire_mode query_mode(const struct query *q)
+{
+	enum wire_mode mode = WIRE_FULL;
+
+	look(q, find_mode, &mode);
+	return mode;
 }
 
 struct reading {
@@ -1021,9 +1119,8 @@ static int find_table(struct query *q, void *arg, struct err *e)
 bool query_reads(const struct query *q, const struct wire_table *t)
 {
 	struct reading r = { t, false };
-	struct err ignored;
 
-	visit((struct query *)(uintptr_t)q, find_table, &r, &ignored);
+	look(q, find_table, &r);
 	return r.found;
 }
 
@@ -1195,6 +1292,37 @@ static int reject(struct select *s, int rc, struct err *e)
 				       s->query->run->line, e);
 }
 
+/* Tell the taker that a driving row, of which the key is enough, has no result any more. */
+static int emit_gone(struct query *q, const struct field *driving, struct err *e)
+{
+	const struct field *rows[MAX_TABLES + 1] = { driving };
+	struct eval ctx = { rows, &q->run->values };
+	bool is_null;
+	int rc = OK;
+
+	buf_reset(&q->text);
+	for (size_t i = 0; i < q->count && rc == OK; i++) {
+		q->offsets[i] = q->text.len;
+		if (q->identity[i])
+			rc = expr_add_json(q->select->targets[i], &ctx, &q->text, &is_null, e);
+		else
+			buf_addz(&q->text, "null");
+	}
+	q->offsets[q->count] = q->text.len;
+	if (rc != OK)
+		return rc;
+	cut(&q->text, q->offsets, q->count, q->fields);
+	return q->sink.gone(q->sink.arg, q->fields, e);
+}
+
+/* A changed row that no longer meets the conditions has left the results. */
+static int left_out(struct select *s, const struct field *driving, struct err *e)
+{
+	struct query *q = s->query;
+
+	return q->identity && s->rels[0].table->mode == WIRE_CHANGES ? emit_gone(q, driving, e) : OK;
+}
+
 static int finish(struct select *s, const struct field **rows, struct err *e)
 {
 	struct query *q = s->query;
@@ -1202,14 +1330,17 @@ static int finish(struct select *s, const struct field **rows, struct err *e)
 	bool yes;
 	int rc = is_true(s->where, &ctx, &yes, e);
 
-	if (rc != OK || !yes)
+	if (rc == OK && !yes)
+		return left_out(s, rows[0], e);
+	if (rc != OK)
 		return rc;
 	if ((rc = render(q, s->targets, &ctx, &q->text, q->fields, e)) != OK)
 		return rc;
 	return emit(q, q->fields, e);
 }
 
-enum walked { EMITTED, WAITS };
+enum purpose { LOOK, LOOK_TOUCHED, EMIT };
+enum walked { PASSED, WAITS, TOUCHED };
 
 static int no_match(const struct select *s, const struct relation *r, bool null, struct err *e)
 {
@@ -1228,10 +1359,11 @@ static int no_match(const struct select *s, const struct relation *r, bool null,
 	return err_hint(e, rc, "A LEFT JOIN would keep such rows; --rejects FILE collects them.");
 }
 
-/* Join rows[0..at) with table at and all behind it. With emit false only look whether every match
- * that there will ever be is known: *result says. */
-static int walk(struct select *s, size_t at, const struct field **rows, bool final, bool do_emit,
-		enum walked *result, struct err *e)
+/* Join rows[0..at) with table at and all behind it, to emit the results, or only to look: whether
+ * every match that there will ever be is known (else *result is WAITS), or whether one of them came
+ * in this step (TOUCHED). */
+static int walk(struct select *s, size_t at, const struct field **rows, bool final,
+		enum purpose purpose, enum walked *result, struct err *e)
 {
 	struct eval ctx = { rows, &s->query->run->values };
 	struct relation *r = &s->rels[at];
@@ -1241,24 +1373,32 @@ static int walk(struct select *s, size_t at, const struct field **rows, bool fin
 	int rc;
 
 	if (at >= s->scope.count)
-		return do_emit ? finish(s, rows, e) : OK;
+		return purpose == EMIT ? finish(s, rows, e) : OK;
 	if ((rc = add_keys(&s->key, r->keys, r->key_count, &ctx, &null, e)) != OK)
 		return rc;
 	entry = null ? NULL : map_find(&r->rows, buf_str(&s->key));
 	m = entry ? entry->value : NULL;
+	if (purpose == LOOK_TOUCHED && m && m->step == s->query->run->step) {
+		*result = TOUCHED;
+		return OK;
+	}
+	if (m && m->gone)
+		m = NULL;
 	if (!null && !final && r->kind != REL_FILE && r->kind != REL_SERIES && !(m && r->unique)) {
 		*result = WAITS;
 		return OK;
 	}
 	if (!m && r->left) {
 		rows[at] = NULL;
-		return walk(s, at + 1, rows, final, do_emit, result, e);
+		return walk(s, at + 1, rows, final, purpose, result, e);
 	}
+	if (!m && s->by_parent && s->query->identity)
+		return purpose == EMIT ? emit_gone(s->query, rows[0], e) : OK;
 	if (!m)
-		return do_emit ? no_match(s, r, null, e) : OK;
-	for (; m && rc == OK && *result == EMITTED; m = m->next) {
+		return purpose == EMIT ? no_match(s, r, null, e) : OK;
+	for (; m && rc == OK && *result == PASSED; m = m->next) {
 		rows[at] = m->fields;
-		rc = walk(s, at + 1, rows, final, do_emit, result, e);
+		rc = walk(s, at + 1, rows, final, purpose, result, e);
 	}
 	return rc;
 }
@@ -1306,21 +1446,19 @@ static int join(struct select *s, const struct field *fields, bool final, struct
 {
 	const struct field *rows[MAX_TABLES + 1] = { fields };
 	struct eval ctx = { rows, &s->query->run->values };
-	enum walked result = EMITTED;
+	enum walked result = PASSED;
 	bool yes;
 	int rc = is_true(s->before, &ctx, &yes, e);
 
-	if (rc != OK || !yes)
+	if (rc == OK && !yes) /* a parent changes nothing about that */
+		return s->by_parent ? OK : left_out(s, fields, e);
+	if (rc == OK && s->scope.count > 1 && !final)
+		rc = walk(s, 1, rows, final, LOOK, &result, e);
+	if (rc == OK && result == WAITS)
+		wait_for_step(s, fields);
+	if (rc != OK || result == WAITS)
 		return rc;
-	if (s->scope.count > 1 && !final) {
-		if ((rc = walk(s, 1, rows, final, false, &result, e)) != OK)
-			return rc;
-		if (result == WAITS) {
-			wait_for_step(s, fields);
-			return OK;
-		}
-	}
-	return walk(s, 1, rows, final, true, &result, e);
+	return walk(s, 1, rows, final, EMIT, &result, e);
 }
 
 static int drive(struct select *s, const struct field *fields, bool final, struct err *e)
@@ -1337,24 +1475,31 @@ static int take_driving(void *arg, const struct field *fields, struct err *e)
 	return drive(r->in, fields, false, e);
 }
 
-/* Keep a row of a joined table: the columns that are used. */
-static int store(struct relation *r, const struct field *fields, struct err *e)
+/* Keep a row of a joined table: the columns that are used. One that is gone, or does not meet the
+ * join's own condition, is kept as such where changes are followed. */
+static int store(struct relation *r, const struct field *fields, bool gone, struct err *e)
 {
 	const struct field *rows[MAX_TABLES + 1] = { 0 };
-	struct eval ctx = { rows, &r->in->query->run->values };
+	struct run *run = r->in->query->run;
+	struct eval ctx = { rows, &run->values };
 	struct scope_table *t = &r->in->scope.tables[r->index];
 	struct map_entry *entry;
 	struct stored *m;
-	bool null, yes;
-	int rc, added;
+	bool null, yes = false;
+	int rc = OK, added;
 
 	rows[r->index] = fields;
-	if ((rc = is_true(r->filter, &ctx, &yes, e)) != OK || !yes)
+	if (!gone && (rc = is_true(r->filter, &ctx, &yes, e)) != OK)
 		return rc;
+	if (!yes && !r->in->follows)
+		return OK;
 	if ((rc = add_keys(&r->in->key, r->own_keys, r->key_count, &ctx, &null, e)) != OK || null)
 		return rc;
-	m = arena_alloc(&r->in->kept, sizeof(*m) + t->count * sizeof(struct field));
-	copy_row(r->in, r->index, fields, m->fields);
+	m = arena_alloc(&r->in->kept, sizeof(*m) + (yes ? t->count : 0) * sizeof(struct field));
+	if (yes)
+		copy_row(r->in, r->index, fields, m->fields);
+	m->gone = !yes;
+	m->step = run->step;
 	entry = map_add(&r->rows, buf_str(&r->in->key), &added);
 	m->next = r->unique ? NULL :
 			      entry->value; /* a newer version of the same row takes its place */
@@ -1364,7 +1509,7 @@ static int store(struct relation *r, const struct field *fields, struct err *e)
 
 static int take_joined(void *arg, const struct field *fields, struct err *e)
 {
-	return store(arg, fields, e);
+	return store(arg, fields, false, e);
 }
 
 /* --- running: the stream --- */
@@ -1386,9 +1531,9 @@ static int feed(struct query *q, void *arg, struct err *e)
 		if (s->rels[i].table != f->table || !f->table || (i == 0) != f->drives)
 			continue;
 		if (i == 0) {
-			rc = drive(s, f->fields, false, e);
+			rc = s->follows ? OK : drive(s, f->fields, false, e);
 		} else {
-			rc = store(&s->rels[i], f->fields, e);
+			rc = store(&s->rels[i], f->fields, false, e);
 			if (rc == BAD_DATA)
 				rc = q->reject.reject(q->reject.arg, f->table, f->line, e);
 		}
@@ -1412,6 +1557,143 @@ int query_row(struct query *q, const struct wire_table *t, const struct field *f
 	return rc;
 }
 
+/* --- running: changes --- */
+
+/* Every joined table must be joined by its key and nothing else: then a row that has changed takes
+ * the place of the one that was. */
+static bool can_follow(const struct select *s)
+{
+	bool can = s->scope.count > 1 && s->rels[0].table && s->rels[0].table->key_count;
+
+	for (size_t i = 1; i < s->scope.count; i++) {
+		const struct relation *r = &s->rels[i];
+
+		can = can && (r->table ? r->unique && r->key_count == r->table->key_count :
+					 r->kind == REL_FILE || r->kind == REL_SERIES);
+	}
+	return can;
+}
+
+/* The rows of earlier runs, which this step has not touched. */
+static int load_joined(struct relation *r, struct err *e)
+{
+	struct refs_table *t = refs_find(r->in->query->refs, r->name);
+	int rc = OK;
+
+	for (size_t i = 0; t && i < t->count && rc == OK; i++)
+		if (t->rows[i]->line && (rc = refs_scan(t, t->rows[i], e)) == OK)
+			rc = store(r, t->fields, false, e);
+	arena_reset(&r->in->query->run->values);
+	return rc;
+}
+
+static int follow(struct query *q, void *arg, struct err *e)
+{
+	struct select *s = q->select;
+	int rc = OK;
+
+	if (!s || !can_follow(s))
+		return OK;
+	q->refs = arg;
+	s->follows = true;
+	q->run->step = 0;
+	for (size_t i = 1; i < s->scope.count && rc == OK; i++)
+		if (s->rels[i].table)
+			rc = load_joined(&s->rels[i], e);
+	q->run->step = 1;
+	return rc;
+}
+
+int query_follow(struct query *q, const struct refs *r, struct err *e)
+{
+	return visit(q, follow, (void *)(uintptr_t)r, e);
+}
+
+static int drive_row(struct select *s, const struct refs_table *t, const struct refs_row *row,
+		     bool parents, struct err *e)
+{
+	const struct field *rows[MAX_TABLES + 1] = { t->fields };
+	struct run *run = s->query->run;
+	enum walked result = PASSED;
+	int rc = refs_scan(t, row, e);
+
+	s->by_parent = !row->touched;
+	if (rc == OK && s->by_parent && parents)
+		rc = walk(s, 1, rows, true, LOOK_TOUCHED, &result, e);
+	run->line = (struct str){ row->line, row->len };
+	run->table = s->rels[0].table;
+	if (rc == OK && (row->touched || result == TOUCHED || s->all_touched))
+		rc = drive(s, t->fields, true, e);
+	s->by_parent = false;
+	arena_reset(&run->values);
+	return rc;
+}
+
+/* Driving rows that came in this step, or whose parents did. */
+static int drive_changes(struct select *s, struct err *e)
+{
+	const struct refs *refs = s->query->refs;
+	struct refs_table *t = refs_find(refs, s->rels[0].name);
+	bool parents = s->all_touched;
+	int rc = OK;
+
+	for (size_t i = 1; i < s->scope.count; i++) {
+		struct refs_table *joined =
+			s->rels[i].table ? refs_find(refs, s->rels[i].name) : NULL;
+
+		parents = parents || (joined && joined->touched);
+	}
+	for (size_t i = 0; t && i < t->count && rc == OK; i++)
+		if (t->rows[i]->line && (parents || t->rows[i]->touched))
+			rc = drive_row(s, t, t->rows[i], parents, e);
+	s->all_touched = false;
+	return rc;
+}
+
+struct deleting {
+	const struct wire_table *table;
+	const struct field *fields; /* NULL: all */
+};
+
+static int delete_joined(struct relation *r, const struct deleting *d, struct err *e)
+{
+	if (d->fields)
+		return store(r, d->fields, true, e);
+	map_release(&r->rows);
+	r->in->all_touched = true;
+	return OK;
+}
+
+static int delete(struct query *q, void *arg, struct err *e)
+{
+	const struct deleting *d = arg;
+	struct select *s = q->select;
+	int rc = OK;
+
+	for (size_t i = 0; s && i < s->scope.count && rc == OK; i++) {
+		if (!d->table || s->rels[i].table != d->table)
+			continue;
+		if (i > 0)
+			rc = delete_joined(&s->rels[i], d, e);
+		else if (q->identity)
+			rc = d->fields ? emit_gone(q, d->fields, e) :
+					 q->sink.gone(q->sink.arg, NULL, e);
+	}
+	return rc;
+}
+
+int query_delete(struct query *q, const struct wire_table *t, const struct field *fields,
+		 struct err *e)
+{
+	struct deleting d = { t, fields };
+	int rc = visit(q, delete, &d, e);
+
+	arena_reset(&q->run->values);
+	return rc;
+}
+
+/* --- running: the end of a step --- */
+
 static int step(struct query *q, void *arg, struct err *e)
 {
 	struct select *s = q->select;
@@ -1428,12 +1710,27 @@ static int step(struct query *q, void *arg, struct err *e)
 		s->pending = NULL;
 		s->pending_end = &s->pending;
 	}
+	if (rc == OK && s && s->follows)
+		rc = drive_changes(s, e);
 	return rc;
+}
+
+/* What was distinct in one step may come again in the next, after something else. */
+static int forget(struct query *q, void *arg, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	map_release(&q->seen);
+	return OK;
 }
 
 int query_step(struct query *q, struct err *e)
 {
-	return visit(q, step, NULL, e);
+	int rc = visit(q, step, NULL, e);
+
+	look(q, forget, NULL);
+	q->run->step++;
+	return rc;
 }
 
 /* --- running: rows that are there from the start --- */
@@ -1441,7 +1738,7 @@ int query_step(struct query *q, struct err *e)
 /* Hand a row made here to its relation. */
 static int offer(struct relation *r, const struct field *fields, struct err *e)
 {
-	return r->index == 0 ? drive(r->in, fields, false, e) : store(r, fields, e);
+	return r->index == 0 ? drive(r->in, fields, false, e) : store(r, fields, false, e);
 }
 
 struct file_reading {

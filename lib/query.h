@@ -7,6 +7,9 @@
  *   - A driving row whose matches are all known goes on at once: a table joined by its key needs
  *     one match; a reference file or VALUES list is known from the start. Other rows wait, copied,
  *     until query_step says that the step is complete.
+ *   - A query that follows (query_follow) reads a stream of changes: its joined tables are in refs.h,
+ *     and at the end of a step those driving rows go on that came in the step or that are joined
+ *     with a row that came. Each goes on once, as all tables are then.
  *   - After a step, a row without a match in a LEFT JOIN goes on with NULLs; in an inner JOIN it is
  *     a reject, as PostgreSQL would drop it silently. Rows that the WHERE drops for reasons of
  *     their own are no rejects.
@@ -15,6 +18,7 @@
 #ifndef STARPIPE_QUERY_H
 #define STARPIPE_QUERY_H
 
+#include "refs.h"
 #include "star.h"
 #include "value.h"
 
@@ -28,6 +32,9 @@ struct query_sink {
 	/* a row that could not be computed or joined: e says why and is free to be used. OK to go
 	 * on. */
 	int (*reject)(void *arg, const struct wire_table *table, struct str line, struct err *e);
+	/* the result of a driving row is there no more: fields as in row, but those of the target's
+	 * key alone; NULL: no results are */
+	int (*gone)(void *arg, const struct field *fields, struct err *e);
 };
 
 /* What a table is called in FROM: gives the announced source table, or NULL if not (yet) known. */
@@ -52,8 +59,18 @@ int query_sources(const struct star *s, const struct star_insert *in, query_uses
 size_t query_key(const struct query *q, size_t *columns, size_t max,
 		 const struct wire_table **driver);
 
-/* A joined source table that comes as changes, or NULL: what cannot be joined without a store. */
-const char *query_joined_changes(const struct query *q);
+/* Tell uses of every source table that is part of a join. */
+void query_joins(const struct query *q, query_uses uses, void *arg);
+
+/* Follow changes, where every joined table is joined by its key: rows are kept in r, which the caller
+ * keeps up to date before it hands a row on here. */
+int query_follow(struct query *q, const struct refs *r, struct err *e);
+
+/* A source table that comes as changes into a join that does not follow, or NULL. */
+const char *query_lost_changes(const struct query *q);
+
+/* Are the results all there are (full), or what has changed? */
+enum wire_mode query_mode(const struct query *q);
 
 /* Does the query read that table? */
 bool query_reads(const struct query *q, const struct wire_table *t);
@@ -64,6 +81,10 @@ int query_start(struct query *q, struct err *e);
 /* A source row: joined tables take it first, then it drives. line is the row's text. */
 int query_row(struct query *q, const struct wire_table *t, const struct field *fields,
 	      struct str line, struct err *e);
+
+/* A source row is gone; fields are those of its key, or NULL: all rows of the table are. */
+int query_delete(struct query *q, const struct wire_table *t, const struct field *fields,
+		 struct err *e);
 
 /* All rows of a step have been given. */
 int query_step(struct query *q, struct err *e);

@@ -226,7 +226,8 @@ static int on_table(struct wire_reader *r, const struct json *doc, const char *n
 	struct wire_table *known = find_table(r, name), *t = NULL;
 	int rc;
 
-	if (!json_get(doc, "columns")) { /* a switch back */
+	r->announces = json_get(doc, "columns") != NULL;
+	if (!r->announces) { /* a switch back */
 		if (!known)
 			return err_set(e, BAD_DATA, "table \"%s\" was not announced", name);
 		r->table = known;
@@ -493,7 +494,7 @@ static int announce_bare(struct wire_reader *r, struct err *e)
 	}
 	wire_table_finish(t);
 	keep_table(r, t);
-	r->bare = true;
+	r->bare = r->announces = true;
 	return OK;
 }
 

@@ -89,6 +89,7 @@ struct wire_reader {
 	struct wire_table **tables;
 	size_t table_count, table_cap;
 	struct wire_table *table;  /* the current one; NULL before the first */
+	bool announces;            /* WIRE_TABLE: the line has the columns, it is no switch */
 	struct str line;           /* the event's text, without the line break */
 	struct str whole;          /* the line it came in, with the line break */
 	struct field *fields;      /* wire_fields' answer, one per column of table */

@@ -10,17 +10,20 @@
 #include "out.h"
 #include "progress.h"
 #include "query.h"
+#include "refs.h"
 #include "star.h"
 #include "wire.h"
 
 static bool want_ddl, want_tables, want_check, insist_framed;
-static const char *bare_table, *rejects_path;
+static const char *bare_table, *rejects_path, *store;
 static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
 	{ 0, "check", NULL, OPT_FLAG, &want_check, "parse and check the star file, read no rows" },
 	{ 0, "ddl", NULL, OPT_FLAG, &want_ddl, "print the CREATE TABLE statements, parents first" },
 	{ 0, "tables", NULL, OPT_FLAG, &want_tables, "print the source tables and columns needed" },
+	{ 0, "store", "file", OPT_STRING, &store,
+	  "keep the rows of joined tables here between runs" },
 	{ 0, "rejects", "file", OPT_STRING, &rejects_path,
 	  "collect rows that cannot be transformed, let the rest pass" },
 	{ 0, "table", "name", OPT_STRING, &bare_table, "bare rows are of this table" },
@@ -31,7 +34,8 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"star-transform",
-	"[--rejects file] [--table name] [--framed] star.sql\n--check | --ddl | --tables star.sql",
+	"[--store file] [--rejects file] [--table name | --framed] [--max-row size] star.sql\n"
+	"--check | --ddl | --tables star.sql",
 	"Transforms rows of source tables, framed JSON Lines on standard input, into the rows of "
 	"the\n"
 	"star schema that an SQL file describes.",
@@ -45,13 +49,15 @@ struct flow {
 	char **sources;            /* names of the source tables it reads */
 	size_t source_count, source_cap;
 	struct query *query;       /* NULL until all of them have been announced */
+	bool takes_changes;        /* it was seen to */
 	size_t *from;              /* result that fills column i of the target, or SIZE_MAX */
 };
 
-/* A row that came before all the tables of its flow were known. */
+/* A row, or a deleted row's key, that came before all the tables of its flow were known. */
 struct early {
 	struct wire_table *table;
 	struct str line;
+	bool deleted;
 };
 
 struct transform {
@@ -64,6 +70,9 @@ struct transform {
 	struct early *early;
 	size_t early_count, early_cap;
 	struct arena early_lines;
+	struct refs *refs;         /* --store, or NULL */
+	char **joined;             /* names of the tables it keeps */
+	size_t joined_count, joined_cap;
 	uint64_t rejected;
 };
 
@@ -150,6 +159,16 @@ static size_t table_index(const struct transform *t, const struct star_table *ta
 	return (size_t)(table - t->star.tables);
 }
 
+/* A table is whole if all that goes into it is. */
+static enum wire_mode mode_of(const struct transform *t, const struct star_table *into)
+{
+	for (size_t i = 0; i < t->star.insert_count; i++)
+		if (t->flows[i].insert->into == into && t->flows[i].query &&
+		    query_mode(t->flows[i].query) == WIRE_CHANGES)
+			return WIRE_CHANGES;
+	return WIRE_FULL;
+}
+
 static int announce(struct flow *f, struct err *e)
 {
 	struct transform *t = f->t;
@@ -159,8 +178,7 @@ static int announce(struct flow *f, struct err *e)
 	size_t key[64], n = query_key(f->query, key, 64, &driver);
 
 	t->announced[table_index(t, into)] = true;
-	if (driver)
-		w->mode = driver->mode;
+	w->mode = mode_of(t, into);
 	if (w->load && strcmp(w->load, "history") == 0) {
 		if (n == 0) {
 			star_error(&t->star, f->insert->at, e,
@@ -180,46 +198,101 @@ static int announce(struct flow *f, struct err *e)
 	return OK;
 }
 
+/* Make the flow's table the current one. */
+static int turn_to(struct flow *f, struct err *e)
+{
+	struct transform *t = f->t;
+	struct wire_table *w = f->insert->into->wire;
+
+	if (!t->announced[table_index(t, f->insert->into)])
+		return announce(f, e);
+	if (t->current != w)
+		wire_add_switch(&t->out.buf, w);
+	t->current = w;
+	return OK;
+}
+
+/* A value as it stands in a row; a string with its quotes. */
+static void add_value(struct buf *b, const struct field *v)
+{
+	if (v->kind == F_STRING)
+		buf_add(b, v->text.data - 1, v->text.len + 2);
+	else if (v->kind == F_NULL)
+		buf_add(b, "null", 4);
+	else
+		buf_addstr(b, v->text);
+}
+
 static int on_result(void *arg, const struct field *fields, struct err *e)
 {
+	static const struct field null = { .kind = F_NULL };
 	struct flow *f = arg;
 	struct transform *t = f->t;
 	struct wire_table *w = f->insert->into->wire;
 	struct buf *b = &t->out.buf;
 	size_t start;
-	int rc;
+	int rc = turn_to(f, e);
 
-	if (!t->announced[table_index(t, f->insert->into)]) {
-		if ((rc = announce(f, e)) != OK)
-			return rc;
-	} else if (t->current != w) {
-		wire_add_switch(b, w);
-		t->current = w;
-	}
+	if (rc != OK)
+		return rc;
 	start = b->len;
 	for (size_t c = 0; c < w->column_count; c++) {
-		const struct field *v = f->from[c] == SIZE_MAX ? NULL : &fields[f->from[c]];
+		const struct field *v = f->from[c] == SIZE_MAX ? &null : &fields[f->from[c]];
 
 		if (w->columns[c].generated)
 			continue;
-		buf_addstr(b, w->prefix[c]);
-		if (v && v->kind == F_STRING) {
-			buf_add(b, v->text.data - 1, v->text.len + 2);
-		} else if (v && v->kind != F_NULL) {
-			buf_addstr(b, v->text);
-		} else if (w->columns[c].notnull) {
+		if (v->kind == F_NULL && w->columns[c].notnull) {
 			b->len = start;
 			return err_set(e, BAD_DATA, "column \"%s\" of \"%s\" must not be NULL",
 				       w->columns[c].name, w->name);
-		} else {
-			buf_add(b, "null", 4);
 		}
+		buf_addstr(b, w->prefix[c]);
+		add_value(b, v);
 	}
 	buf_add(b, "}\n", 2);
 	if (b->len - start > max_row)
 		return err_set(e, BAD_DATA, "a row of \"%s\" is longer than --max-row", w->name);
 	w->rows++;
 	return out_more(&t->out, e);
+}
+
+/* All rows of a source table are gone: which of the target's that were can only be told where it
+ * has no other source. */
+static int all_gone(struct flow *f, struct err *e)
+{
+	struct transform *t = f->t;
+	size_t inserts = 0;
+
+	for (size_t i = 0; i < t->star.insert_count; i++)
+		inserts += t->star.inserts[i].into == f->insert->into;
+	if (inserts == 1) {
+		wire_add_delete(&t->out.buf, f->insert->into->wire, STR(""));
+		return OK;
+	}
+	return err_set(e, BAD_DATA,
+		       "table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
+		       t->in.table->name, f->insert->into->wire->name);
+}
+
+static int on_gone(void *arg, const struct field *fields, struct err *e)
+{
+	struct flow *f = arg;
+	const struct wire_table *w = f->insert->into->wire;
+	struct buf key = { 0 };
+	int rc = turn_to(f, e);
+
+	if (rc != OK || !fields)
+		return rc != OK ? rc : all_gone(f, e);
+	for (size_t i = 0; i < w->key_count; i++) {
+		buf_addz(&key, i ? "," : "{");
+		json_add_string(&key, str_of(w->columns[w->key[i]].name));
+		buf_addch(&key, ':');
+		add_value(&key, &fields[f->from[w->key[i]]]);
+	}
+	buf_addch(&key, '}');
+	wire_add_delete(&f->t->out.buf, w, buf_str(&key));
+	buf_release(&key);
+	return out_more(&f->t->out, e);
 }
 
 /* A row that cannot be transformed ends the run, or goes into --rejects with its reason. */
@@ -261,18 +334,35 @@ static struct wire_table *lookup(void *arg, const char *name)
 	return NULL;
 }
 
+static bool has_name(char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 static void note_source(void *arg, const char *table, const char *column, bool certain)
 {
 	struct flow *f = arg;
 
 	(void)certain;
-	if (column)
+	if (column || has_name(f->sources, f->source_count, table))
 		return;
-	for (size_t i = 0; i < f->source_count; i++)
-		if (strcmp(f->sources[i], table) == 0)
-			return;
 	GROW(f->sources, f->source_count, f->source_cap);
 	f->sources[f->source_count++] = xstrdup(table);
+}
+
+static void note_joined(void *arg, const char *table, const char *column, bool certain)
+{
+	struct transform *t = arg;
+
+	(void)column;
+	(void)certain;
+	if (has_name(t->joined, t->joined_count, table))
+		return;
+	GROW(t->joined, t->joined_count, t->joined_cap);
+	t->joined[t->joined_count++] = xstrdup(table);
 }
 
 /* Everything that can be said of the star file before its sources are known. */
@@ -296,6 +386,8 @@ static int check_star(struct transform *t, struct err *e)
 		for (size_t c = 0; c < in->column_count; c++)
 			f->from[in->columns[c]] = c;
 		rc = query_compile(&t->star, in, NULL, NULL, none, &q, e);
+		if (rc == OK)
+			query_joins(q, note_joined, t);
 		query_free(q);
 		if (rc == OK)
 			rc = query_sources(&t->star, in, note_source, f, e);
@@ -315,31 +407,52 @@ static size_t missing_sources(struct flow *f, const char **name)
 	return missing;
 }
 
+/* Changes of a joined table are followed, or refused: without the rows that are joined with them
+ * they would be lost. */
+static int check_changes(struct flow *f, struct err *e)
+{
+	const char *changes = f->query ? query_lost_changes(f->query) : NULL;
+
+	if (!changes || f->takes_changes)
+		return OK;
+	star_error(&f->t->star, f->insert->at, e,
+		   "table \"%s\" comes as changes, and is joined with rows of earlier runs",
+		   changes);
+	if (!store)
+		return err_hint(e, USAGE, "Keep these with --store FILE, from a full run on.");
+	return err_hint(e, USAGE,
+			"--store follows tables that are joined by their key and nothing else.");
+}
+
+/* A row or a deleted key of table, in t->in.fields, to the flow. */
+static int feed(struct flow *f, const struct wire_table *table, struct str line, bool deleted,
+		struct err *e)
+{
+	const struct field *fields = f->t->in.fields;
+
+	if (!deleted)
+		return query_row(f->query, table, fields, line, e);
+	return query_delete(f->query, table, line.len ? fields : NULL, e);
+}
+
 static int start_flow(struct flow *f, struct err *e)
 {
 	struct transform *t = f->t;
-	struct query_sink sink = { f, on_result, on_reject };
-	const char *changes;
+	struct query_sink sink = { f, on_result, on_reject, on_gone };
 	int rc = query_compile(&t->star, f->insert, lookup, t, sink, &f->query, e);
 
-	if (rc != OK)
-		return rc;
-	changes = query_joined_changes(f->query);
-	if (changes) {
-		star_error(&t->star, f->insert->at, e,
-			   "table \"%s\" comes as changes and cannot be joined with "
-			   "rows of earlier runs",
-			   changes);
-		return err_hint(e, USAGE, "Send the whole table, announced with mode full.");
-	}
-	rc = query_start(f->query, e);
+	if (rc == OK && t->refs)
+		rc = query_follow(f->query, t->refs, e);
+	if (rc == OK && (rc = check_changes(f, e)) == OK)
+		rc = query_start(f->query, e);
 	for (size_t i = 0; i < t->early_count && rc == OK; i++) {
 		struct early *row = &t->early[i];
 
 		if (!query_reads(f->query, row->table))
 			continue;
-		if ((rc = scan_row(row->line, &row->table->keys, t->in.fields, e)) == OK)
-			rc = query_row(f->query, row->table, t->in.fields, row->line, e);
+		rc = row->line.len ? scan_row(row->line, &row->table->keys, t->in.fields, e) : OK;
+		if (rc == OK)
+			rc = feed(f, row->table, row->line, row->deleted, e);
 	}
 	return rc;
 }
@@ -355,39 +468,66 @@ static int start_flows(struct transform *t, struct err *e)
 	return rc;
 }
 
-static bool waits_for(const struct flow *f, const struct wire_table *table)
+/* A table was announced, perhaps again and now as changes. */
+static int on_table(struct transform *t, struct err *e)
 {
-	for (size_t i = 0; i < f->source_count; i++)
-		if (strcmp(f->sources[i], table->name) == 0)
-			return true;
-	return false;
+	const struct wire_table *table = t->in.table;
+	int rc = OK;
+
+	if (!t->in.announces)
+		return OK;
+	if (t->refs && table->key_count && has_name(t->joined, t->joined_count, table->name))
+		rc = refs_announce(t->refs, table, e);
+	for (size_t i = 0; i < t->star.insert_count && rc == OK; i++) {
+		struct flow *f = &t->flows[i];
+		struct star_table *into = f->insert->into;
+
+		if (!f->query || !query_reads(f->query, table))
+			continue;
+		rc = check_changes(f, e);
+		if (mode_of(t, into) != into->wire->mode)
+			t->announced[table_index(t, into)] = false;
+	}
+	return rc == OK ? start_flows(t, e) : rc;
 }
 
-static int on_row(struct transform *t, struct err *e)
+static void keep_early(struct transform *t, bool deleted)
+{
+	GROW(t->early, t->early_count, t->early_cap);
+	t->early[t->early_count++] = (struct early){
+		t->in.table, arena_copy(&t->early_lines, t->in.line), deleted
+	};
+}
+
+/* A row, or a deleted row. */
+static int on_row(struct transform *t, bool deleted, struct err *e)
 {
 	struct wire_table *table = t->in.table;
-	bool keep = false;
-	int rc = wire_fields(&t->in, e);
+	struct refs_table *kept = t->refs ? refs_find(t->refs, table->name) : NULL;
+	bool all = deleted && !t->in.line.len, keep = false;
+	int rc = all ? OK : wire_fields(&t->in, e);
 
+	if (rc == OK && kept && all)
+		refs_clear(kept);
+	else if (rc == OK && kept &&
+		 (rc = refs_put(kept, t->in.fields, deleted ? STR("") : t->in.line, e)) != OK)
+		wire_blame(&t->in, rc, e);
 	for (size_t i = 0; i < t->star.insert_count && rc == OK; i++) {
 		struct flow *f = &t->flows[i];
 
 		if (f->query)
-			rc = query_row(f->query, table, t->in.fields, t->in.line, e);
+			rc = feed(f, table, t->in.line, deleted, e);
 		else
-			keep = keep || waits_for(f, table);
+			keep = keep || has_name(f->sources, f->source_count, table->name);
 	}
-	if (keep && rc == OK) {
-		GROW(t->early, t->early_count, t->early_cap);
-		t->early[t->early_count++] =
-			(struct early){ table, arena_copy(&t->early_lines, t->in.line) };
-	}
+	if (keep && rc == OK)
+		keep_early(t, deleted);
 	return rc;
 }
 
 /* The end of a step: what waited for a match goes out, and every table is announced, empty or not.
  */
-static int on_step(struct transform *t, struct err *e)
+static int on_step(struct transform *t, struct str state, struct err *e)
 {
 	const char *name = NULL;
 	int rc = OK;
@@ -409,7 +549,8 @@ static int on_step(struct transform *t, struct err *e)
 		if (rc == OK && !t->announced[table_index(t, f->insert->into)])
 			rc = announce(f, e);
 	}
-	return rc;
+	/* before anybody can commit the step: the store is never behind the warehouse */
+	return rc == OK && t->refs ? refs_settle(t->refs, state, e) : rc;
 }
 
 static void add_end(struct transform *t)
@@ -433,28 +574,25 @@ static int transform(struct transform *t, struct err *e)
 	while (rc == OK && (rc = wire_next(&t->in, &event, e)) == OK && event != WIRE_EOF) {
 		switch (event) {
 		case WIRE_TABLE:
-			rc = start_flows(t, e);
+			rc = on_table(t, e);
 			break;
 		case WIRE_ROW:
+		case WIRE_DELETE:
 			open_step = true;
 			progress_add(1, t->in.line.len + 1);
-			rc = on_row(t, e);
+			rc = on_row(t, event == WIRE_DELETE, e);
 			break;
 		case WIRE_STATE:
-			if ((rc = on_step(t, e)) == OK)
+			if ((rc = on_step(t, t->in.line, e)) == OK)
 				wire_add_state(&t->out.buf, t->in.line);
 			open_step = false;
-			break;
-		case WIRE_DELETE:
-			rc = err_set(e, BAD_DATA, "a deleted row cannot be transformed yet");
-			rc = wire_blame(&t->in, rc, e);
 			break;
 		default:
 			break;
 		}
 	}
 	if (rc == OK && open_step)
-		rc = on_step(t, e);
+		rc = on_step(t, STR("{}"), e);
 	if (rc == OK)
 		add_end(t);
 	return rc;
@@ -486,7 +624,9 @@ static int work(struct transform *t, const char *path, struct err *e)
 	if (want_tables && (rc = print_tables(t, e)) != OK)
 		return rc;
 	if (!want_ddl && !want_tables && !want_check) {
-		if ((rc = open_rejects(t, e)) != OK || (rc = transform(t, e)) != OK)
+		if ((rc = open_rejects(t, e)) != OK ||
+		    (store && (rc = refs_open(store, &t->refs, e)) != OK) ||
+		    (rc = transform(t, e)) != OK)
 			return rc;
 		/* the rejects first: @end must not promise what they do not hold */
 		if (rejects_path && (rc = out_close(&t->rejects, e)) != OK)
@@ -515,6 +655,10 @@ static void release(struct transform *t)
 	free(t->announced);
 	free(t->early);
 	arena_release(&t->early_lines);
+	for (size_t i = 0; i < t->joined_count; i++)
+		free(t->joined[i]);
+	free(t->joined);
+	refs_close(t->refs);
 	wire_release(&t->in);
 	out_release(&t->out);
 	out_release(&t->rejects);
