@@ -180,3 +180,99 @@ uint32_t crc32_of(struct str bytes, uint32_t before)
 {
 	return (uint32_t)crc32_z(before, (const unsigned char *)bytes.data, bytes.len);
 }
+
+/* --- back --- */
+
+struct decompressor {
+	z_stream gz;
+	ZSTD_DCtx *zstd; /* NULL: gzip */
+	bool inside;     /* a stream has begun and not ended */
+};
+
+struct decompressor *decompressor_new(enum codec codec)
+{
+	struct decompressor *d;
+
+	if (codec == CODEC_NONE)
+		return NULL;
+	d = xcalloc(1, sizeof(*d));
+	if (codec == CODEC_ZSTD)
+		d->zstd = ZSTD_createDCtx();
+	else
+		inflateInit2(&d->gz, GZIP_WINDOW);
+	return d;
+}
+
+static int unzstd(struct decompressor *d, struct str *in, struct buf *out, struct err *e)
+{
+	ZSTD_inBuffer from = { in->data, in->len, 0 };
+	ZSTD_outBuffer to = { out->data + out->len, DECOMPRESS_STEP, 0 };
+	size_t left = 1;
+
+	while (!ZSTD_isError(left) && to.pos < to.size) {
+		size_t in_before = from.pos, out_before = to.pos;
+
+		left = ZSTD_decompressStream(d->zstd, &to, &from);
+		if (from.pos == in_before && to.pos == out_before)
+			break;
+		d->inside = left != 0;
+	}
+	if (ZSTD_isError(left))
+		return err_set(e, BAD_DATA, "could not decompress: %s", ZSTD_getErrorName(left));
+	*in = (struct str){ in->data + from.pos, in->len - from.pos };
+	out->len += to.pos;
+	return OK;
+}
+
+static int gunzip(struct decompressor *d, struct str *in, struct buf *out, struct err *e)
+{
+	int rc = Z_OK;
+
+	d->gz.next_in = (unsigned char *)(uintptr_t)in->data;
+	d->gz.avail_in = (unsigned)in->len;
+	d->gz.next_out = (unsigned char *)out->data + out->len;
+	d->gz.avail_out = DECOMPRESS_STEP;
+	while (rc == Z_OK && d->gz.avail_out && (d->inside || d->gz.avail_in)) {
+		d->inside = true;
+		rc = inflate(&d->gz, Z_NO_FLUSH);
+		if (rc == Z_STREAM_END) {
+			d->inside = false;
+			rc = inflateReset(&d->gz);
+		}
+	}
+	if (rc != Z_OK && rc != Z_BUF_ERROR)
+		return err_set(e, BAD_DATA, "could not decompress: %s",
+			       d->gz.msg ? d->gz.msg : "not gzip");
+	*in = (struct str){ (const char *)d->gz.next_in, d->gz.avail_in };
+	out->len += DECOMPRESS_STEP - d->gz.avail_out;
+	return OK;
+}
+
+int decompressor_run(struct decompressor *d, struct str *in, struct buf *out, struct err *e)
+{
+	size_t n = in->len < DECOMPRESS_STEP ? in->len : DECOMPRESS_STEP;
+
+	buf_need(out, DECOMPRESS_STEP);
+	if (d)
+		return d->zstd ? unzstd(d, in, out, e) : gunzip(d, in, out, e);
+	buf_add(out, in->data, n);
+	*in = (struct str){ in->data + n, in->len - n };
+	return OK;
+}
+
+int decompressor_end(const struct decompressor *d, struct err *e)
+{
+	return !d || !d->inside ? OK :
+				  err_set(e, BAD_DATA, "could not decompress: it ends too early");
+}
+
+void decompressor_free(struct decompressor *d)
+{
+	if (!d)
+		return;
+	if (d->zstd)
+		ZSTD_freeDCtx(d->zstd);
+	else
+		inflateEnd(&d->gz);
+	free(d);
+}

@@ -1,4 +1,4 @@
-/* compress.h - bytes through gzip or zstd, as they come. */
+/* compress.h - bytes through gzip or zstd and back, as they come. */
 #ifndef STARPIPE_COMPRESS_H
 #define STARPIPE_COMPRESS_H
 
@@ -22,6 +22,21 @@ int compressor_run(struct compressor *c, struct str in, bool last, struct buf *o
 /* Bytes of memory that it takes, not counting what it is given. */
 size_t compressor_memory(const struct compressor *c);
 void compressor_free(struct compressor *c);
+
+struct decompressor;
+
+enum { DECOMPRESS_STEP = 256 * 1024 };
+
+/* NULL for CODEC_NONE, as above. */
+struct decompressor *decompressor_new(enum codec codec);
+
+/* Append at most DECOMPRESS_STEP bytes to out, taking from *in what they need: call it until *in is
+ * empty and nothing was appended. Several streams behind each other are one. */
+int decompressor_run(struct decompressor *d, struct str *in, struct buf *out, struct err *e);
+
+/* BAD_DATA if the input ended within a stream. */
+int decompressor_end(const struct decompressor *d, struct err *e);
+void decompressor_free(struct decompressor *d);
 
 /* --- whole buffers; not thread-safe --- */
 

@@ -31,7 +31,7 @@ struct request {
 	struct sigv4_pair query[4];
 	size_t query_count;
 	struct str body;
-	const char *content_type;
+	const char *content_type, *range, *if_match;
 	bool if_absent;
 	bool despite_signal; /* begin it, and repeat it, though one was caught */
 	bool finish;         /* what was sent is waited for, though one was caught */
@@ -123,6 +123,8 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 	add(h, &n, "x-amz-content-sha256", hash);
 	add(h, &n, "x-amz-security-token", s->conf.token);
 	add(h, &n, "content-type", r->content_type);
+	add(h, &n, "range", r->range);
+	add(h, &n, "if-match", r->if_match);
 	add(h, &n, "if-none-match", r->if_absent ? "*" : NULL);
 	sign = (struct sigv4){ .method = r->method,
 			       .path = buf_str(&path),
@@ -336,6 +338,35 @@ int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct 
 		free(code);
 	}
 	return rc;
+}
+
+int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct buf *data,
+	    struct buf *version, struct err *e)
+{
+	char range[64];
+	struct request r = { .method = "GET", .key = key, .range = range,
+			     .if_match = version->len ? version->data : NULL };
+	struct str tag;
+	int rc;
+
+	snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)offset,
+		 (unsigned long long)offset + len - 1);
+	rc = request(s, &r, e);
+	if (rc != OK && s->res.status == 416) /* nothing is that far */
+		return OK;
+	if (rc != OK && s->res.status == 412)
+		return err_set(e, TRY_LATER, "s3://%s/%s was replaced while it was read", s->bucket,
+			       key);
+	if (rc != OK)
+		return rc;
+	if (s->res.body.len > len || (offset && s->res.status != 206))
+		return err_set(e, FAILED, "could not get s3://%s/%s: the server knows no ranges",
+			       s->bucket, key);
+	tag = http_header(&s->res, "ETag");
+	if (!version->len && tag.len)
+		buf_addstr(version, tag);
+	buf_add(data, s->res.body.data, s->res.body.len);
+	return OK;
 }
 
 /* A 412 says that the key is there. Some gateways say it of any If-None-Match (Ceph before 18):

@@ -8,6 +8,7 @@
 #define STARPIPE_S3_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "buf.h"
 #include "err.h"
@@ -21,6 +22,11 @@ void s3_close(struct s3 *s);
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
 	   struct err *e);
 int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e);
+
+/* Append at most len bytes of an object from offset on; fewer where it ends. version, empty at the
+ * first call, becomes what the server calls this version: TRY_LATER if another one is there then. */
+int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct buf *data,
+	    struct buf *version, struct err *e);
 
 int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, char **upload_id,
 		       struct err *e);

@@ -281,3 +281,55 @@ int store_get(struct store *s, const char *key, struct buf *data, bool *found, s
 	*found = access(key, F_OK) == 0;
 	return *found ? file_read(key, data, e) : OK;
 }
+
+/* --- pieces of objects --- */
+
+/* A file that was replaced is another one, one that was written to has another size or time. */
+static int check_version(int fd, const char *path, struct buf *version, struct err *e)
+{
+	struct buf now = { 0 };
+	struct stat st;
+	int rc = OK;
+
+	if (fstat(fd, &st) != 0)
+		return err_errno(e, "could not read %s", path);
+	buf_addf(&now, "%llu:%llu:%lld:%lld.%ld", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino, (long long)st.st_size,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	if (!version->len)
+		buf_addstr(version, buf_str(&now));
+	else if (!str_eq(buf_str(&now), buf_str(version)))
+		rc = err_set(e, TRY_LATER, "%s was replaced while it was read", path);
+	buf_release(&now);
+	return rc;
+}
+
+static int file_read_at(const char *path, uint64_t offset, size_t len, struct buf *data,
+			struct buf *version, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return err_errno(e, "could not open %s", path);
+	buf_need(data, len);
+	rc = check_version(fd, path, version, e);
+	while (rc == OK && len && n) {
+		n = pread(fd, data->data + data->len, len, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			rc = err_errno(e, "could not read %s", path);
+		else
+			data->len += (size_t)n, offset += (uint64_t)n, len -= (size_t)n;
+	}
+	close(fd);
+	return rc;
+}
+
+int store_read(struct store *s, const char *key, uint64_t offset, size_t len, struct buf *data,
+	       struct buf *version, struct err *e)
+{
+	return s->s3 ? s3_read(s->s3, key, offset, len, data, version, e) :
+		       file_read_at(key, offset, len, data, version, e);
+}

@@ -26,6 +26,12 @@ int store_put(struct store *s, const char *key, struct str data, bool if_absent,
 /* The whole object behind data, or *found false. */
 int store_get(struct store *s, const char *key, struct buf *data, bool *found, struct err *e);
 
+/* Append at most len bytes of an object from offset on; fewer where it ends. len is at most 8 MiB:
+ * it is one request, retried alone. version, empty before the first call, holds the later ones to
+ * the same version of the object: TRY_LATER if it was replaced. */
+int store_read(struct store *s, const char *key, uint64_t offset, size_t len, struct buf *data,
+	       struct buf *version, struct err *e);
+
 /* An object of unknown size, written piece by piece, in bounded memory: parts of 8 MiB that double
  * every 1000 parts, so that 5 TiB fit into S3's 10,000. A small one ends as a plain put.
  * upload_abort undoes all and is safe after a failure; it works after a signal too. */

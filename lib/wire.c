@@ -169,15 +169,15 @@ static int read_foreign(struct wire_table *t, const struct json *list, struct er
 	return OK;
 }
 
-static int read_table(const struct json *doc, const char *name, struct wire_table **out,
-		      struct err *e)
+int wire_table_read(const struct json *doc, struct wire_table **out, struct err *e)
 {
 	struct wire_table *t = xcalloc(1, sizeof(*t));
 	const char *mode = json_string(json_get(doc, "mode"));
+	const char *name = json_string(json_get(doc, "@table"));
 	int rc;
 
 	*out = t;
-	t->name = xstrdup(name);
+	t->name = xstrdup(name ? name : "");
 	t->load = dup_or_null(json_get(doc, "load"));
 	if (mode && strcmp(mode, "changes") == 0)
 		t->mode = WIRE_CHANGES;
@@ -199,7 +199,7 @@ static struct wire_table *find_table(const struct wire_reader *r, const char *na
 	return NULL;
 }
 
-static bool same_columns(const struct wire_table *a, const struct wire_table *b)
+bool wire_same_columns(const struct wire_table *a, const struct wire_table *b)
 {
 	bool same = a->column_count == b->column_count;
 
@@ -233,13 +233,13 @@ static int on_table(struct wire_reader *r, const struct json *doc, const char *n
 		r->table = known;
 		return OK;
 	}
-	if ((rc = read_table(doc, name, &t, e)) != OK)
+	if ((rc = wire_table_read(doc, &t, e)) != OK)
 		goto drop;
 	if (!known) {
 		keep_table(r, t);
 		return OK;
 	}
-	if (!same_columns(known, t)) {
+	if (!wire_same_columns(known, t)) {
 		rc = err_set(e, BAD_DATA, "table \"%s\" was announced before with other columns",
 			     name);
 		goto drop;
@@ -445,7 +445,7 @@ static bool is_blank(struct str s)
 }
 
 /* A control line's first key starts with one @; two are a column's name. */
-static bool is_control(struct str s)
+bool wire_is_control(struct str s)
 {
 	size_t i = 0;
 
@@ -527,7 +527,7 @@ int wire_next(struct wire_reader *r, enum wire_event *event, struct err *e)
 	if (r->ended)
 		return err_set(e, BAD_DATA, "%s: line %llu stands behind @end", r->name,
 			       (unsigned long long)r->line_no);
-	if (is_control(r->line)) {
+	if (wire_is_control(r->line)) {
 		if (r->bare)
 			return err_set(e, BAD_DATA, "%s: line %llu: a control line among bare rows",
 				       r->name, (unsigned long long)r->line_no);

@@ -18,6 +18,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "json.h"
 #include "pgtype.h"
 #include "scan.h"
 
@@ -62,6 +63,12 @@ struct wire_table {
 /* Fill in keys, prefix and the columns' types, once names and type names stand. */
 void wire_table_finish(struct wire_table *t);
 void wire_table_free(struct wire_table *t);
+
+/* The table that a line announces, given as a document. Free *t on failure too. */
+int wire_table_read(const struct json *doc, struct wire_table **t, struct err *e);
+
+/* Do both have the same columns, of the same types, in the same order? */
+bool wire_same_columns(const struct wire_table *a, const struct wire_table *b);
 
 /* Index of a column, or column_count. */
 size_t wire_column_index(const struct wire_table *t, struct str name);
@@ -119,6 +126,9 @@ int wire_fields(struct wire_reader *r, struct err *e);
 int wire_blame(const struct wire_reader *r, int kind, struct err *e);
 
 void wire_release(struct wire_reader *r);
+
+/* Is a line, or the beginning of one, a control line? */
+bool wire_is_control(struct str line);
 
 /* --- writing: each appends one line, or a part of one --- */
 
