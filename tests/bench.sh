@@ -45,10 +45,20 @@ load() { tool pg-load -d "dbname=$1" <"$dir/star" >/dev/null; }
 pipe() {
 	tool pg-extract -d dbname=totesys | tool star-transform "$star" | tool pg-load -d dbname=warehouse >/dev/null
 }
+count() {
+	psql -qXAt -d totesys -c "SELECT format('SELECT count(*) FROM %I;', relname) FROM pg_class WHERE relkind = 'r'
+		AND relnamespace = 'public'::regnamespace AND relname !~ '^_'" | psql -qX -d totesys >/dev/null
+}
+extract_changes() { tool pg-extract -d dbname=totesys --state "$dir/state" "$@" >/dev/null; }
+pipe_changes() {
+	tool pg-extract -d dbname=totesys --state "$dir/state" | tool star-transform --store "$dir/refs" "$star" |
+		tool pg-load -d dbname=followed --state-out "$dir/state" >/dev/null
+}
 
 "$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/env"
 . "$dir/env"
-psql -qX -c 'CREATE DATABASE totesys' -c 'CREATE DATABASE warehouse' -c 'CREATE DATABASE loaded'
+psql -qX -c 'CREATE DATABASE totesys' -c 'CREATE DATABASE warehouse' -c 'CREATE DATABASE loaded' \
+	-c 'CREATE DATABASE followed'
 psql -qX -d totesys -f "$top/tests/totesys/source.sql"
 measure "generate $orders sales orders" 0 generate
 pg-extract -d dbname=totesys >"$dir/rows"
@@ -64,3 +74,21 @@ measure "pg-load, empty warehouse" "$out" load loaded
 measure "pg-load, nothing has changed" "$out" load loaded
 measure "the pipe, empty warehouse" "$in" pipe
 measure "the pipe, nothing has changed" "$in" pipe
+
+# what a run every five minutes costs
+pipe_changes 2>/dev/null
+rm -f "$dir"/kib.*
+psql -qX -d totesys -c VACUUM
+count
+measure "count(*) of all tables" 0 count
+measure "pg-extract --state, no changes" 0 extract_changes
+psql -qX -d totesys -c 'CREATE INDEX ON sales_order (last_updated)' -c 'CREATE INDEX ON purchase_order (last_updated)' \
+	-c 'CREATE INDEX ON payment (last_updated)' -c 'CREATE INDEX ON transaction (last_updated)'
+pg-extract -d dbname=totesys --state "$dir/state" --cursor last_updated 2>/dev/null |
+	jq -c 'select(has("@state"))."@state"' >"$dir/with_cursor"
+mv "$dir/with_cursor" "$dir/state"
+measure "the same with --cursor" 0 extract_changes --cursor last_updated
+measure "the pipe, no changes" 0 pipe_changes
+psql -qX -d totesys -c "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id % ($orders / 1000) = 0" \
+	-c "UPDATE address SET phone = phone || '0' WHERE address_id = 1"
+measure "the pipe, 1000 orders changed" 0 pipe_changes
