@@ -242,7 +242,7 @@ static void add_object(struct lake *l, const struct part *p)
 	json_add_string(b, str_of(p->path));
 	buf_addz(b, ",\"table\":");
 	json_add_string(b, str_of(p->table->name));
-	buf_addf(b, ",\"rows\":%llu,\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\"}",
+	buf_addf(b, ",\"rows\":%llu,\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"jsonl\"}",
 		 (unsigned long long)p->rows, (unsigned long long)p->bytes, hash,
 		 codec_name(l->codec));
 }
@@ -387,6 +387,179 @@ uint64_t lake_objects(const struct lake *l)
 uint64_t lake_bytes(const struct lake *l)
 {
 	return l->byte_count;
+}
+
+/* --- reading --- */
+
+enum { PIECE = 4 << 20 }; /* of an object: one request */
+
+struct lake_reader {
+	struct lake *lake;
+	const struct lake_object *object;
+	struct buf key, version, piece;
+	struct str unread;     /* of piece */
+	uint64_t bytes;
+	bool last;             /* piece is the last one */
+	struct hash *hash;
+	struct decompressor *decompressor;
+};
+
+uint64_t lake_last(const struct lake *l)
+{
+	return l->last;
+}
+
+/* Below ROOT, and nowhere else. */
+static bool is_path(const char *path)
+{
+	if (!path || *path == '/')
+		return false;
+	while (path) {
+		if (strncmp(path, "..", 2) == 0 && (path[2] == '/' || !path[2]))
+			return false;
+		path = strchr(path, '/');
+		path = path ? path + 1 : NULL;
+	}
+	return true;
+}
+
+static bool read_object(const struct json *j, struct lake_object *o)
+{
+	const char *encoding = json_string(json_get(j, "encoding"));
+	const char *format = json_string(json_get(j, "format"));
+	int64_t rows, bytes;
+
+	o->path = json_string(json_get(j, "path"));
+	o->table = json_string(json_get(j, "table"));
+	o->sha256 = json_string(json_get(j, "sha256"));
+	o->format = format ? format : "jsonl";
+	if (!is_path(o->path) || !o->table || !o->sha256 || !encoding ||
+	    !json_int(json_get(j, "rows"), &rows) || !json_int(json_get(j, "bytes"), &bytes) ||
+	    (!codec_parse(encoding, &o->codec) && strcmp(encoding, codec_name(CODEC_NONE)) != 0))
+		return false;
+	o->rows = (uint64_t)rows;
+	o->bytes = (uint64_t)bytes;
+	return true;
+}
+
+static int read_record(struct lake_step *s, struct err *e)
+{
+	const struct json *tables = json_get(s->record, "tables");
+	const struct json *objects = json_get(s->record, "objects");
+	int rc = OK;
+
+	s->id = json_string(json_get(s->record, "id"));
+	if (!s->id)
+		return err_set(e, BAD_DATA, "it has no id");
+	s->tables = xcalloc(json_count(tables), sizeof(struct wire_table *));
+	s->objects = xcalloc(json_count(objects), sizeof(struct lake_object));
+	while (rc == OK && s->table_count < json_count(tables)) {
+		rc = wire_table_read(json_at(tables, s->table_count), &s->tables[s->table_count],
+				     e);
+		s->table_count++;
+	}
+	while (rc == OK && s->object_count < json_count(objects)) {
+		if (!read_object(json_at(objects, s->object_count), &s->objects[s->object_count]))
+			rc = err_set(e, BAD_DATA, "object %zu is malformed", s->object_count + 1);
+		s->object_count++;
+	}
+	return rc;
+}
+
+int lake_step_read(struct lake *l, uint64_t number, struct lake_step *s, struct err *e)
+{
+	struct buf text = { 0 };
+	bool found;
+	int rc;
+
+	*s = (struct lake_step){ .number = number };
+	rc = has_record(l, number, &found, &text, e);
+	if (rc == OK && !found)
+		rc = err_set(e, BAD_DATA, "it is not there, later ones are");
+	if (rc == OK && (rc = json_parse(buf_str(&text), &s->record, e)) == OK)
+		rc = read_record(s, e);
+	if (rc != OK)
+		err_wrap(e, rc, "commit record %llu", (unsigned long long)number);
+	buf_release(&text);
+	return rc;
+}
+
+void lake_step_release(struct lake_step *s)
+{
+	for (size_t i = 0; i < s->table_count; i++)
+		wire_table_free(s->tables[i]);
+	free(s->tables);
+	free(s->objects);
+	json_free(s->record);
+	*s = (struct lake_step){ 0 };
+}
+
+struct lake_reader *lake_object_open(struct lake *l, const struct lake_object *o)
+{
+	struct lake_reader *r = xcalloc(1, sizeof(*r));
+
+	*r = (struct lake_reader){ .lake = l, .object = o, .hash = hash_new(),
+				   .decompressor = decompressor_new(o->codec) };
+	buf_addf(&r->key, "%s%s", l->root, o->path);
+	return r;
+}
+
+static int next_piece(struct lake_reader *r, struct err *e)
+{
+	int rc;
+
+	buf_reset(&r->piece);
+	rc = store_read(r->lake->store, r->key.data, r->bytes, PIECE, &r->piece, &r->version, e);
+	if (rc != OK)
+		return rc;
+	r->last = r->piece.len < PIECE;
+	r->bytes += r->piece.len;
+	r->unread = buf_str(&r->piece);
+	hash_add(r->hash, r->unread);
+	return OK;
+}
+
+static int check_object(struct lake_reader *r, struct err *e)
+{
+	char hash[SHA256_HEX + 1];
+
+	if (r->bytes != r->object->bytes)
+		return err_set(e, BAD_DATA, "it has %llu bytes where its commit record says %llu",
+			       (unsigned long long)r->bytes, (unsigned long long)r->object->bytes);
+	hash_hex(r->hash, hash);
+	if (strcmp(hash, r->object->sha256) != 0)
+		return err_set(e, BAD_DATA, "its SHA-256 is not that of its commit record");
+	return decompressor_end(r->decompressor, e);
+}
+
+int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct err *e)
+{
+	size_t before = out->len;
+	int rc = OK;
+
+	*more = true;
+	while (rc == OK && *more && out->len == before) {
+		if (!r->unread.len && !r->last)
+			rc = next_piece(r, e);
+		if (rc == OK)
+			rc = decompressor_run(r->decompressor, &r->unread, out, e);
+		*more = out->len > before || r->unread.len || !r->last;
+	}
+	if (rc == OK && !*more)
+		rc = check_object(r, e);
+	return rc == OK ? OK : err_wrap(e, rc, "object %s", r->object->path);
+}
+
+void lake_object_close(struct lake_reader *r)
+{
+	if (!r)
+		return;
+	hash_free(r->hash);
+	decompressor_free(r->decompressor);
+	buf_release(&r->key);
+	buf_release(&r->version);
+	buf_release(&r->piece);
+	free(r);
 }
 
 void lake_close(struct lake *l)

@@ -7,10 +7,14 @@
  *
  * Records count from 1 without a gap and are written with put-if-absent, so the last one is found
  * by looking, never by listing, and of two runs that saw the same last record one loses. Objects
- * have names of their own and are never overwritten. A record holds, as JSON: step, id,
- * committed_at, tool tables   the @table lines of all tables of the step, empty ones too, with
- * "rows" objects  path (below ROOT), table, rows, bytes, sha256, encoding state    the stream's
- * @state, if it had one */
+ * have names of their own and are never overwritten. A record is a JSON object:
+ *
+ *     step, id, committed_at, tool
+ *     tables     the @table lines of all tables of the step, empty ones too, with "rows"
+ *     objects    path (below ROOT), table, rows, bytes, sha256, encoding, format
+ *     state      the stream's @state, if it had one
+ *
+ * The id of step 1 is the lake's. */
 #ifndef STARPIPE_LAKE_H
 #define STARPIPE_LAKE_H
 
@@ -40,6 +44,40 @@ int lake_commit(struct lake *l, struct str state, struct err *e);
 
 uint64_t lake_objects(const struct lake *l); /* published */
 uint64_t lake_bytes(const struct lake *l);
+
+/* --- reading --- */
+
+/* The number of the last step when the lake was opened, 0 if there is none. */
+uint64_t lake_last(const struct lake *l);
+
+struct lake_object {
+	const char *path, *table, *format, *sha256;
+	uint64_t rows, bytes; /* deleted keys are no rows; bytes are as stored */
+	enum codec codec;
+};
+
+/* A step as its record tells it. Everything lives until lake_step_release. */
+struct lake_step {
+	uint64_t number;
+	const char *id;
+	struct wire_table **tables;
+	size_t table_count;
+	struct lake_object *objects;
+	size_t object_count;
+	struct json *record;
+};
+
+/* Release *s on failure too. */
+int lake_step_read(struct lake *l, uint64_t number, struct lake_step *s, struct err *e);
+void lake_step_release(struct lake_step *s);
+
+/* An object's contents, decompressed: each call appends a piece of at most DECOMPRESS_STEP to out.
+ * When *more is false all was read, and bytes and checksum are those of the record; if they are
+ * others it is BAD_DATA. */
+struct lake_reader;
+struct lake_reader *lake_object_open(struct lake *l, const struct lake_object *o);
+int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct err *e);
+void lake_object_close(struct lake_reader *r);
 
 /* Undo what is not committed, as far as it can be undone: open uploads are aborted. */
 void lake_close(struct lake *l);

@@ -1,0 +1,386 @@
+/* s3-get - the steps of a lake as a framed stream, or one object as it is */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "lake.h"
+#include "log.h"
+#include "mem.h"
+#include "opt.h"
+#include "out.h"
+#include "progress.h"
+#include "state.h"
+#include "store.h"
+#include "wire.h"
+
+enum {
+	PIECE = 4 << 20,  /* of a single object */
+	ENOUGH = 4096     /* bytes of a line that tell whether it is a control line */
+};
+
+static const char *state_file;
+static struct opt_list only;
+
+static const struct opt opts[] = {
+	{ 0, "state", "file", OPT_STRING, &state_file, "read the steps since this state" },
+	{ 0, "table", "name", OPT_LIST, &only, "only this table; may be repeated" },
+	OPT_END
+};
+
+static const struct tool tool = { "s3-get",
+				  "[--state file] [--table name] ... url/\nurl",
+				  "Reads the steps of a lake (a URL that ends in a slash) as framed "
+				  "JSON Lines, or one object.",
+				  opts };
+
+struct get {
+	const char *url;
+	struct lake *lake;
+	uint64_t from, last;        /* the steps to send; from > last: none */
+	char *id;                   /* of the lake: that of its first step */
+	struct wire_table **tables; /* announced, all that these steps have */
+	size_t table_count, table_cap;
+	struct wire_table *current;
+	struct buf piece;
+	struct out out;
+};
+
+/* --- where to begin --- */
+
+static int read_id(struct get *g, struct err *e)
+{
+	struct lake_step first = { 0 };
+	int rc = lake_last(g->lake) ? lake_step_read(g->lake, 1, &first, e) : OK;
+
+	if (rc == OK)
+		g->id = xstrdup(first.id ? first.id : "");
+	lake_step_release(&first);
+	return rc;
+}
+
+/* The step that a state stands behind. */
+static int step_of(const struct get *g, const struct json *state, uint64_t *step, struct err *e)
+{
+	const char *source = json_string(json_get(state, "source"));
+	const char *id = json_string(json_get(state, "lake"));
+	int64_t n;
+
+	*step = 0;
+	if (!source || strcmp(source, "lake") != 0) {
+		err_set(e, BAD_DATA, "state file %s is not of a lake but of \"%s\"", state_file,
+			source ? source : "something unknown");
+		return err_hint(e, BAD_DATA, "It goes to the tool that reads that source.");
+	}
+	if (!id || !json_int(json_get(state, "step"), &n) || n < 0)
+		return err_set(e, BAD_DATA, "state file %s has no lake or no step", state_file);
+	if (n == 0)
+		log_info("the lake had no step when %s was written", state_file);
+	else if (strcmp(id, g->id) != 0)
+		log_notice("%s is of another lake than %s: all steps are read", state_file, g->url);
+	else if ((uint64_t)n > g->last)
+		log_notice("%s is of step %lld, but %s has %llu only: all steps are read",
+			   state_file, (long long)n, g->url, (unsigned long long)g->last);
+	else
+		*step = (uint64_t)n;
+	return OK;
+}
+
+static int find_steps(struct get *g, struct err *e)
+{
+	struct json *state = NULL;
+	uint64_t done = 0;
+	int rc = read_id(g, e);
+
+	g->last = lake_last(g->lake);
+	if (rc == OK && state_file)
+		rc = state_read(state_file, &state, e);
+	if (rc == OK && state)
+		rc = step_of(g, state, &done, e);
+	else if (rc == OK)
+		log_info("no state: all steps are read");
+	g->from = done + 1;
+	json_free(state);
+	return rc;
+}
+
+/* --- tables --- */
+
+static bool is_wanted(const char *table)
+{
+	for (size_t i = 0; i < only.count; i++)
+		if (strcmp(only.items[i], table) == 0)
+			return true;
+	return only.count == 0;
+}
+
+static struct wire_table *find_table(const struct get *g, const char *name)
+{
+	for (size_t i = 0; i < g->table_count; i++)
+		if (strcmp(g->tables[i]->name, name) == 0)
+			return g->tables[i];
+	return NULL;
+}
+
+/* Take over the tables of a step. A table of a later step is announced as changes until its step
+ * comes: that a full table has no rows in a step before would mean something. *same becomes false
+ * where a table has other columns than before. */
+static void add_tables(struct get *g, struct lake_step *s, bool *same)
+{
+	for (size_t i = 0; i < s->table_count && *same; i++) {
+		struct wire_table *t = s->tables[i], *known = find_table(g, t->name);
+
+		*same = !known || wire_same_columns(known, t);
+		if (!*same)
+			log_notice("step %llu has other columns of table \"%s\": this stream ends "
+				   "before it, the next run goes on there",
+				   (unsigned long long)s->number, t->name);
+	}
+	for (size_t i = 0; i < s->table_count && *same; i++) {
+		struct wire_table *t = s->tables[i];
+
+		if (!is_wanted(t->name) || find_table(g, t->name))
+			continue;
+		if (s->number != g->from)
+			t->mode = WIRE_CHANGES;
+		GROW(g->tables, g->table_count, g->table_cap);
+		g->tables[g->table_count++] = t;
+		s->tables[i] = NULL;
+	}
+}
+
+static int find_tables(struct get *g, struct err *e)
+{
+	bool same = true;
+	int rc = OK;
+
+	/* without a new step: those of the last one */
+	for (uint64_t n = g->from <= g->last ? g->from : g->last; n && n <= g->last && same; n++) {
+		struct lake_step s;
+
+		if ((rc = lake_step_read(g->lake, n, &s, e)) == OK)
+			add_tables(g, &s, &same);
+		lake_step_release(&s);
+		if (rc != OK)
+			return rc;
+		if (!same)
+			g->last = n - 1;
+	}
+	for (size_t i = 0; i < only.count; i++)
+		if (!find_table(g, only.items[i]))
+			log_warning("no step that is read has a table \"%s\"", only.items[i]);
+	return OK;
+}
+
+static void announce(struct get *g, const struct wire_table *t, struct wire_table *known)
+{
+	known->mode = t->mode;
+	wire_add_table(&g->out.buf, t);
+	g->current = known;
+}
+
+/* What mode each table has in a step; one that is not of the step changes in nothing. */
+static void announce_step(struct get *g, const struct lake_step *s)
+{
+	for (size_t i = 0; i < g->table_count; i++) {
+		struct wire_table *known = g->tables[i];
+		size_t k = 0;
+
+		while (k < s->table_count && strcmp(s->tables[k]->name, known->name) != 0)
+			k++;
+		if (k < s->table_count) {
+			announce(g, s->tables[k], known);
+		} else if (known->mode != WIRE_CHANGES) {
+			known->mode = WIRE_CHANGES;
+			announce(g, known, known);
+		}
+	}
+}
+
+/* --- objects --- */
+
+/* Send the lines of piece and count its rows. The beginning of a line that is too short to be told
+ * from a control line stays in piece, unless nothing follows it. */
+static int send_lines(struct get *g, bool *inside, bool all, uint64_t *rows, struct err *e)
+{
+	struct str rest = buf_str(&g->piece);
+	uint64_t before = *rows;
+	int rc;
+
+	while (rest.len) {
+		const char *nl = memchr(rest.data, '\n', rest.len);
+
+		if (!*inside && !nl && rest.len < ENOUGH && !all)
+			break;
+		if (!*inside)
+			*rows += !wire_is_control(
+				(struct str){ rest.data,
+					      nl ? (size_t)(nl - rest.data) : rest.len });
+		*inside = !nl;
+		rest = nl ? (struct str){ nl + 1, rest.len - (size_t)(nl + 1 - rest.data) } :
+			    (struct str){ 0 };
+	}
+	buf_add(&g->out.buf, g->piece.data, g->piece.len - rest.len);
+	progress_add(*rows - before, g->piece.len - rest.len);
+	rc = out_more(&g->out, e);
+	if (rest.len)
+		memmove(g->piece.data, rest.data, rest.len);
+	g->piece.len = rest.len;
+	return rc;
+}
+
+static int send_jsonl(struct get *g, struct lake_reader *r, uint64_t *rows, struct err *e)
+{
+	bool inside = false, more = true;
+	int rc = OK;
+
+	buf_reset(&g->piece);
+	while (rc == OK && more) {
+		if ((rc = lake_object_read(r, &g->piece, &more, e)) == OK)
+			rc = send_lines(g, &inside, !more, rows, e);
+	}
+	return rc == OK && inside ? err_set(e, BAD_DATA, "its last line has no end") : rc;
+}
+
+static int send_object(struct get *g, const struct lake_object *o, struct err *e)
+{
+	struct wire_table *t = find_table(g, o->table);
+	struct lake_reader *r;
+	uint64_t rows = 0;
+	int rc;
+
+	if (!t)
+		return err_set(e, BAD_DATA, "object %s is of a table that its step has not: \"%s\"",
+			       o->path, o->table);
+	if (strcmp(o->format, "jsonl") != 0)
+		return err_set(e, FAILED, "cannot read object %s: its format is \"%s\"", o->path,
+			       o->format);
+	if (g->current != t)
+		wire_add_switch(&g->out.buf, t);
+	g->current = t;
+	r = lake_object_open(g->lake, o);
+	rc = send_jsonl(g, r, &rows, e);
+	lake_object_close(r);
+	if (rc == OK && rows != o->rows)
+		rc = err_set(e, BAD_DATA, "it has %llu rows where its commit record says %llu",
+			     (unsigned long long)rows, (unsigned long long)o->rows);
+	t->rows += rows;
+	return rc == OK ? OK : err_wrap(e, rc, "object %s", o->path);
+}
+
+/* --- the stream --- */
+
+static void add_state(struct get *g, uint64_t step)
+{
+	struct buf state = { 0 };
+
+	buf_addz(&state, "{\"source\":\"lake\",\"lake\":");
+	json_add_string(&state, str_of(g->id));
+	buf_addf(&state, ",\"step\":%llu}", (unsigned long long)step);
+	wire_add_state(&g->out.buf, buf_str(&state));
+	buf_release(&state);
+}
+
+static int send_step(struct get *g, uint64_t number, struct err *e)
+{
+	struct lake_step s;
+	int rc = lake_step_read(g->lake, number, &s, e);
+
+	if (rc == OK && number > g->from)
+		announce_step(g, &s);
+	for (size_t i = 0; i < s.object_count && rc == OK; i++)
+		if (is_wanted(s.objects[i].table))
+			rc = send_object(g, &s.objects[i], e);
+	if (rc == OK)
+		add_state(g, number);
+	lake_step_release(&s);
+	return rc == OK ? out_more(&g->out, e) : err_wrap(e, rc, "%s", g->url);
+}
+
+static int send_steps(struct get *g, struct err *e)
+{
+	int rc;
+
+	if ((rc = lake_open(g->url, CODEC_NONE, &g->lake, e)) != OK ||
+	    (rc = find_steps(g, e)) != OK || (rc = find_tables(g, e)) != OK)
+		return rc;
+	for (size_t i = 0; i < g->table_count; i++)
+		announce(g, g->tables[i], g->tables[i]);
+	if (g->from > g->last)
+		add_state(g, g->last);
+	for (uint64_t n = g->from; n <= g->last; n++)
+		if ((rc = send_step(g, n, e)) != OK)
+			return rc;
+	wire_add_end(&g->out.buf, g->tables, g->table_count);
+	if ((rc = out_close(&g->out, e)) == OK)
+		log_info("read %llu steps of %s",
+			 (unsigned long long)(g->last + 1 > g->from ? g->last + 1 - g->from : 0),
+			 g->url);
+	return rc;
+}
+
+/* --- one object --- */
+
+static int send_bytes(struct get *g, struct err *e)
+{
+	struct store *store = NULL;
+	struct buf version = { 0 };
+	uint64_t at = 0;
+	char *key;
+	int rc = store_open(g->url, &store, &key, e);
+
+	do {
+		buf_reset(&g->piece);
+		if (rc == OK)
+			rc = store_read(store, key, at, PIECE, &g->piece, &version, e);
+		if (rc == OK)
+			rc = write_all(g->out.fd, g->piece.data, g->piece.len, g->out.name, e);
+		at += g->piece.len;
+		progress_add(0, g->piece.len);
+	} while (rc == OK && g->piece.len == PIECE);
+	store_close(store);
+	free(key);
+	buf_release(&version);
+	return rc == OK ? out_close(&g->out, e) : rc;
+}
+
+/* --- the tool --- */
+
+static void release(struct get *g)
+{
+	for (size_t i = 0; i < g->table_count; i++)
+		wire_table_free(g->tables[i]);
+	free(g->tables);
+	free(g->id);
+	lake_close(g->lake);
+	buf_release(&g->piece);
+	out_release(&g->out);
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct get g = { 0 };
+	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
+	bool lake;
+
+	if (rc != OK)
+		return rc;
+	if (operand + 1 != argc)
+		return opt_misuse(e, operand == argc ? "which URL?" : "one URL at a time");
+	g.url = argv[operand];
+	lake = g.url[0] && g.url[strlen(g.url) - 1] == '/';
+	if (!lake && (state_file || only.count))
+		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
+				  state_file ? "state" : "table");
+	out_init(&g.out, STDOUT_FILENO, "standard output");
+	rc = lake ? send_steps(&g, e) : send_bytes(&g, e);
+	progress_clear();
+	release(&g);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+
+	return log_exit(run(argc, argv, &e), &e);
+}
