@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "catalog.h"
+#include "changes.h"
 #include "copy_read.h"
 #include "json.h"
 #include "log.h"
@@ -13,12 +14,14 @@
 #include "out.h"
 #include "pgio.h"
 #include "progress.h"
+#include "publication.h"
+#include "slot.h"
 #include "snapshot.h"
 #include "state.h"
 #include "wire.h"
 
 static const char *dbname, *schema = "public", *query, *query_table;
-static const char *state_file, *cursor, *overlap;
+static const char *state_file, *cursor, *overlap, *slot_name, *publication;
 static bool bare;
 static struct opt_list excluded, full;
 static uint64_t max_row = WIRE_MAX_ROW;
@@ -36,6 +39,10 @@ static const struct opt opts[] = {
 	  "look for changes by this column's index where a table has it" },
 	{ 0, "overlap", "interval", OPT_STRING, &overlap,
 	  "how far the cursor may run behind (default 1 day)" },
+	{ 0, "slot", "name", OPT_STRING, &slot_name,
+	  "read changes and deletes from this logical replication slot, which is made if need be" },
+	{ 0, "publication", "name", OPT_STRING, &publication,
+	  "what the slot reads (default the slot's name)" },
 	{ 'q', "query", "sql", OPT_STRING, &query,
 	  "read the rows of this query instead of tables" },
 	{ 0, "table", "name", OPT_STRING, &query_table, "the table that the query's rows are of" },
@@ -48,6 +55,8 @@ static const struct tool tool = {
 	"pg-extract",
 	"[-d conninfo] [--schema name] [--exclude table] [--max-row size]\n"
 	"    [--state file [--full table] [--cursor column [--overlap interval]]] [table ...]\n"
+	"[-d conninfo] [--schema name] [--exclude table] [--max-row size]\n"
+	"    --slot name [--publication name] --state file [--full table] [table ...]\n"
 	"[-d conninfo] [--schema name] [--max-row size] --rows table\n"
 	"[-d conninfo] [--schema name] [--max-row size] [--rows] -q sql --table name",
 	"Reads tables of a PostgreSQL database, in one snapshot, as framed JSON Lines.", opts
@@ -57,6 +66,8 @@ struct extract {
 	PGconn *conn;
 	struct catalog catalog;
 	struct snapshot snapshot;
+	struct slot slot;
+	struct publication publication; /* of --slot */
 	struct json *since; /* --state, or NULL for a first run */
 	struct out out;
 };
@@ -156,18 +167,12 @@ static int copy_ended(struct extract *x, const struct wire_table *t, int got, st
 	return rc;
 }
 
-static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
+static int copy_rows(struct extract *x, struct wire_table *t, const char *copy, struct err *e)
 {
-	struct buf sql = { 0 };
-	PGresult *res = NULL;
-	int rc = add_select(x, &sql, t, e), got;
+	PGresult *res = PQexec(x->conn, copy);
+	int rc = OK, got;
 	char *row;
 
-	if (rc == OK)
-		res = PQexec(x->conn, sql.data);
-	buf_release(&sql);
-	if (rc != OK)
-		return rc;
 	if (PQresultStatus(res) != PGRES_COPY_OUT) {
 		rc = pgio_failed(x->conn, res, e, "read the rows");
 		PQclear(res);
@@ -198,7 +203,53 @@ static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
 	return copy_ended(x, t, got, e);
 }
 
+/* What of the table is published, relation by relation. */
+static int copy_published(struct extract *x, struct wire_table *t, struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc = OK;
+
+	for (size_t i = 0; i < x->publication.count && rc == OK; i++) {
+		const struct published *r = &x->publication.relations[i];
+
+		if (r->table != t)
+			continue;
+		buf_reset(&sql);
+		buf_addz(&sql, "COPY (");
+		publication_add_select(&sql, r);
+		buf_addz(&sql, ") TO STDOUT");
+		rc = copy_rows(x, t, sql.data, e);
+	}
+	buf_release(&sql);
+	return rc;
+}
+
+static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc;
+
+	if (slot_name)
+		return copy_published(x, t, e);
+	if ((rc = add_select(x, &sql, t, e)) == OK)
+		rc = copy_rows(x, t, sql.data, e);
+	buf_release(&sql);
+	return rc;
+}
+
 /* --- the stream --- */
+
+/* Tables that are not read whole in this run have their changes in the slot. */
+static int read_slot(struct extract *x, struct buf *state, struct err *e)
+{
+	int rc = x->slot.fresh ? OK : pgio_exec(x->conn, "COMMIT", NULL, e);
+
+	if (rc == OK && !x->slot.fresh)
+		rc = changes_read(&x->slot, x->conn, &x->publication, &x->out, max_row, e);
+	if (rc == OK)
+		slot_add_state(&x->slot, &x->snapshot, &x->catalog, state);
+	return rc;
+}
 
 /* All tables are announced before the first row, so that a reader can plan its joins. */
 static int extract_all(struct extract *x, struct err *e)
@@ -206,15 +257,21 @@ static int extract_all(struct extract *x, struct err *e)
 	static const struct catalog none;
 	struct catalog *c = &x->catalog;
 	struct buf state = { 0 };
-	int rc = snapshot_add_state(&x->snapshot, x->conn, query ? &none : c, &state, e);
+	int rc = OK;
 
+	if (!slot_name)
+		rc = snapshot_add_state(&x->snapshot, x->conn, query ? &none : c, &state, e);
 	for (size_t i = 0; i < c->count && rc == OK && !bare; i++)
 		wire_add_table(&x->out.buf, c->tables[i]);
 	for (size_t i = 0; i < c->count && rc == OK; i++) {
+		if (slot_name && c->tables[i]->mode == WIRE_CHANGES)
+			continue;
 		if (!bare && c->count > 1)
 			wire_add_switch(&x->out.buf, c->tables[i]);
 		rc = copy_table(x, c->tables[i], e);
 	}
+	if (rc == OK && slot_name)
+		rc = read_slot(x, &state, e);
 	if (rc == OK && !bare) {
 		wire_add_state(&x->out.buf, buf_str(&state));
 		wire_add_end(&x->out.buf, c->tables, c->count);
@@ -242,8 +299,13 @@ static int read_catalog(struct extract *x, char **tables, size_t count, struct e
 
 	if (query)
 		return read_query(x, e);
-	rc = catalog_read(x->conn, schema, (const char *const *)tables, count, excluded.items,
-			  excluded.count, &x->catalog, e);
+	if (slot_name)
+		rc = publication_read(x->conn, publication, schema, (const char *const *)tables,
+				      count, excluded.items, excluded.count, &x->catalog,
+				      &x->publication, e);
+	else
+		rc = catalog_read(x->conn, schema, (const char *const *)tables, count,
+				  excluded.items, excluded.count, &x->catalog, e);
 	if (rc != OK)
 		return rc;
 	if (bare && x->catalog.count != 1) {
@@ -261,19 +323,20 @@ static int read_catalog(struct extract *x, char **tables, size_t count, struct e
 	return rc;
 }
 
-/* Where the last run ended, if there was one. */
-static int read_since(struct extract *x, struct err *e)
+/* Begin where the last run ended, if there was one. */
+static int begin(struct extract *x, struct err *e)
 {
 	int rc = state_file ? state_read(state_file, &x->since, e) : OK;
 
-	if (rc == OK && x->since) {
-		rc = snapshot_since(&x->snapshot, x->conn, x->since, e);
-		if (rc == BAD_DATA)
-			err_wrap(e, rc, "%s", state_file);
-	} else if (rc == OK && state_file) {
+	if (rc != OK)
+		return rc;
+	if (state_file && !x->since)
 		log_notice("no state in %s: a first run, extracting all rows", state_file);
-	}
-	return rc;
+	if (slot_name)
+		rc = slot_open(&x->slot, dbname, x->conn, schema, x->since, &x->snapshot, e);
+	else if ((rc = snapshot_begin(&x->snapshot, x->conn, schema, NULL, e)) == OK && x->since)
+		rc = snapshot_since(&x->snapshot, x->conn, x->since, e);
+	return rc == BAD_DATA ? err_wrap(e, rc, "%s", state_file) : rc;
 }
 
 static int work(struct extract *x, char **tables, size_t count, struct err *e)
@@ -281,9 +344,9 @@ static int work(struct extract *x, char **tables, size_t count, struct err *e)
 	int rc;
 
 	x->snapshot = (struct snapshot){ .cursor = cursor, .overlap = overlap };
-	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK ||
-	    (rc = snapshot_begin(&x->snapshot, x->conn, schema, NULL, e)) != OK ||
-	    (rc = read_since(x, e)) != OK || (rc = read_catalog(x, tables, count, e)) != OK)
+	x->slot = (struct slot){ .name = slot_name, .publication = publication };
+	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK || (rc = begin(x, e)) != OK ||
+	    (rc = read_catalog(x, tables, count, e)) != OK)
 		return rc;
 	bound_memory();
 	if ((rc = extract_all(x, e)) != OK) {
@@ -334,6 +397,12 @@ static int run(int argc, char **argv, struct err *e)
 				  query ? "query" : "rows");
 	if ((full.count || cursor) && !state_file)
 		return opt_misuse(e, "--%s goes with --state", cursor ? "cursor" : "full");
+	if (slot_name && (!state_file || cursor))
+		return opt_misuse(e, "--slot goes with --state, and not with --cursor");
+	if (publication && !slot_name)
+		return opt_misuse(e, "--publication goes with --slot");
+	if (!publication)
+		publication = slot_name;
 	if (overlap && !cursor)
 		return opt_misuse(e, "--overlap goes with --cursor");
 	out_init(&x.out, STDOUT_FILENO, "standard output");
@@ -341,7 +410,9 @@ static int run(int argc, char **argv, struct err *e)
 	progress_clear();
 	if (rc == OK)
 		say_done(&x, now_s() - started);
+	slot_release(&x.slot);
 	PQfinish(x.conn);
+	publication_release(&x.publication);
 	catalog_release(&x.catalog);
 	snapshot_release(&x.snapshot);
 	json_free(x.since);

@@ -191,34 +191,52 @@ static void add_array(struct buf *b, const struct pg_type *t, struct str s)
 	buf_release(&text);
 }
 
+static void add_plain(struct buf *b, const struct pg_type *t, struct str s)
+{
+	if (t->array)
+		add_array(b, t, s);
+	else
+		add_value(b, t->base, s, false);
+}
+
+static int check_utf8(struct str s, struct err *e)
+{
+	size_t bad = str_bad_utf8(s);
+
+	return bad == s.len ? OK :
+	       err_set(e, BAD_DATA, "the text is not UTF-8 at byte %zu", bad + 1);
+}
+
 int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct err *e)
 {
 	struct buf plain = { 0 };
 	bool text = !t->array && (t->base == PG_TEXT || t->base == PG_VARCHAR ||
 				  t->base == PG_BPCHAR || t->base == PG_OTHER);
-	size_t bad;
+	int rc;
 
 	if (field.len == 2 && field.data[0] == '\\' && field.data[1] == 'N') {
 		buf_add(b, "null", 4);
 		return OK;
 	}
-	bad = str_bad_utf8(field);
-	if (bad < field.len)
-		return err_set(e, BAD_DATA, "the text is not UTF-8 at byte %zu", bad + 1);
+	if ((rc = check_utf8(field, e)) != OK)
+		return rc;
 	if (text) {
 		add_string(b, field);
 	} else if (!memchr(field.data, '\\', field.len)) {
-		if (t->array)
-			add_array(b, t, field);
-		else
-			add_value(b, t->base, field, false);
+		add_plain(b, t, field);
 	} else {
 		copy_plain(&plain, field);
-		if (t->array)
-			add_array(b, t, buf_str(&plain));
-		else
-			add_value(b, t->base, buf_str(&plain), false);
+		add_plain(b, t, buf_str(&plain));
 		buf_release(&plain);
 	}
 	return OK;
+}
+
+int copy_read_plain(struct buf *b, const struct pg_type *t, struct str text, struct err *e)
+{
+	int rc = check_utf8(text, e);
+
+	if (rc == OK)
+		add_plain(b, t, text);
+	return rc;
 }

@@ -13,6 +13,9 @@
  * are not UTF-8 (a database in SQL_ASCII). */
 int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct err *e);
 
+/* The same for text that COPY has not escaped, of a value that is not NULL. */
+int copy_read_plain(struct buf *b, const struct pg_type *t, struct str text, struct err *e);
+
 /* The same field's text as it was before COPY escaped it. */
 void copy_plain(struct buf *b, struct str field);
 

@@ -54,7 +54,8 @@ static int connect_failed(PGconn *conn, const char *const *keys, const char *con
 		rc = TRY_LATER;
 		break;
 	default: /* a server is there and does not want us */
-		if (mentions(why, "too many") || mentions(why, "connection slots"))
+		if (mentions(why, "too many") || mentions(why, "connection slots") ||
+		    mentions(why, "max_wal_senders"))
 			rc = TRY_LATER;
 		else if (mentions(why, "database") && mentions(why, "does not exist"))
 			rc = FAILED;
@@ -71,10 +72,10 @@ static int connect_failed(PGconn *conn, const char *const *keys, const char *con
 	return rc;
 }
 
-int pgio_connect(const char *conninfo, PGconn **conn, struct err *e)
+static int connect_as(const char *conninfo, const char *replication, PGconn **conn, struct err *e)
 {
-	const char *keys[] = { "dbname", "fallback_application_name", NULL };
-	const char *values[] = { conninfo, log_tool(), NULL };
+	const char *keys[] = { "dbname", "fallback_application_name", "replication", NULL };
+	const char *values[] = { conninfo, log_tool(), replication, NULL };
 	int rc;
 
 	*conn = PQconnectdbParams(keys, values, 1);
@@ -94,6 +95,16 @@ int pgio_connect(const char *conninfo, PGconn **conn, struct err *e)
 		*conn = NULL;
 	}
 	return rc;
+}
+
+int pgio_connect(const char *conninfo, PGconn **conn, struct err *e)
+{
+	return connect_as(conninfo, NULL, conn, e);
+}
+
+int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e)
+{
+	return connect_as(conninfo, "database", conn, e);
 }
 
 static int kind_of(PGconn *conn, const char *state)

@@ -20,6 +20,10 @@
  * Finish with PQfinish, which takes NULL. Server notices are dropped, warnings go to log. */
 int pgio_connect(const char *conninfo, PGconn **conn, struct err *e);
 
+/* The same, to a server process that also takes replication's commands (pgio_exec); it takes no
+ * parameters. */
+int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e);
+
 /* Run a statement that must succeed. With res NULL its result is dropped, else PQclear it. */
 int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e);
 

@@ -78,9 +78,15 @@ static bool read_snapshot(const char *text, uint64_t *xmin, uint64_t *xmax)
 	return *end == ':' && *xmin >= XID_FIRST && *xmin <= *xmax;
 }
 
-/* Why the state cannot be used; NULL if it can. */
-static const char *unusable(const struct snapshot *s, const struct json *state, uint64_t xmin,
-			    uint64_t xmax, uint64_t now)
+int snapshot_check_state(const struct json *state, struct err *e)
+{
+	if (same(state, "source", "postgresql"))
+		return OK;
+	err_set(e, BAD_DATA, "the state is not one of pg-extract's");
+	return err_hint(e, BAD_DATA, "Which loader wrote it, and from what source?");
+}
+
+const char *snapshot_elsewhere(const struct snapshot *s, const struct json *state)
 {
 	int64_t timeline = 0;
 
@@ -91,6 +97,17 @@ static const char *unusable(const struct snapshot *s, const struct json *state, 
 		return "is of another database or schema";
 	if (timeline != s->timeline)
 		return "is of another timeline: the database was restored or failed over";
+	return NULL;
+}
+
+/* Why the state cannot be used; NULL if it can. */
+static const char *unusable(const struct snapshot *s, const struct json *state, uint64_t xmin,
+			    uint64_t xmax, uint64_t now)
+{
+	const char *why = snapshot_elsewhere(s, state);
+
+	if (why)
+		return why;
 	if (!xmin)
 		return "has no snapshot";
 	if (xmax > now)
@@ -121,11 +138,10 @@ int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, s
 {
 	uint64_t xmin = 0, xmax = 0, now_min, now;
 	const char *why;
+	int rc = snapshot_check_state(state, e);
 
-	if (!same(state, "source", "postgresql")) {
-		err_set(e, BAD_DATA, "the state is not one of pg-extract's");
-		return err_hint(e, BAD_DATA, "Which loader wrote it, and from what source?");
-	}
+	if (rc != OK)
+		return rc;
 	if (!read_snapshot(json_string(json_get(state, "snapshot")), &xmin, &xmax))
 		xmin = xmax = 0;
 	if (!read_snapshot(s->text, &now_min, &now))
@@ -331,18 +347,18 @@ static void add_member(struct buf *state, const char *lead, const char *value)
 	json_add_string(state, str_of(value));
 }
 
-int snapshot_add_state(const struct snapshot *s, PGconn *conn, const struct catalog *c,
-		       struct buf *state, struct err *e)
+void snapshot_add_place(const struct snapshot *s, struct buf *state)
 {
-	size_t cursors = 0;
-	char text[17];
-	int rc = OK;
-
 	add_member(state, "{\"source\":\"postgresql\",\"system\":", s->system);
 	buf_addf(state, ",\"timeline\":%lld", (long long)s->timeline);
 	add_member(state, ",\"database\":", s->database);
 	add_member(state, ",\"schema\":", s->schema);
-	add_member(state, ",\"snapshot\":", s->text);
+}
+
+void snapshot_add_tables(const struct catalog *c, struct buf *state)
+{
+	char text[17];
+
 	buf_addz(state, ",\"tables\":{");
 	for (size_t i = 0; i < c->count; i++) {
 		fingerprint(c->tables[i], text);
@@ -350,6 +366,17 @@ int snapshot_add_state(const struct snapshot *s, PGconn *conn, const struct cata
 		add_member(state, ":", text);
 	}
 	buf_addch(state, '}');
+}
+
+int snapshot_add_state(const struct snapshot *s, PGconn *conn, const struct catalog *c,
+		       struct buf *state, struct err *e)
+{
+	size_t cursors = 0;
+	int rc = OK;
+
+	snapshot_add_place(s, state);
+	add_member(state, ",\"snapshot\":", s->text);
+	snapshot_add_tables(c, state);
 	for (size_t i = 0; i < c->count && rc == OK; i++) {
 		const struct wire_column *column = cursor_of(s, c->tables[i]);
 

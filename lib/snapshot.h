@@ -32,6 +32,13 @@ struct snapshot {
 int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const char *exported,
 		   struct err *e);
 
+/* BAD_DATA for a state that is not one of pg-extract's. */
+int snapshot_check_state(const struct json *state, struct err *e);
+
+/* Why a state says nothing about this database and schema, to be put behind "the state "; NULL if
+ * it does. */
+const char *snapshot_elsewhere(const struct snapshot *s, const struct json *state);
+
 /* Take an earlier state, which must outlive s. One that is of no use here, of another cluster for
  * instance, is said on stderr and not used; one that is not pg-extract's is BAD_DATA; a
  * standby that has not come as far as the state is TRY_LATER. */
@@ -49,6 +56,11 @@ int snapshot_add_filter(const struct snapshot *s, const struct wire_table *t, st
 /* The state of this snapshot. Asks the database for the cursor's newest values. */
 int snapshot_add_state(const struct snapshot *s, PGconn *conn, const struct catalog *c,
 		       struct buf *state, struct err *e);
+
+/* The members that begin any state of this database, without a } behind; and one that lists its
+ * tables for snapshot_modes. */
+void snapshot_add_place(const struct snapshot *s, struct buf *state);
+void snapshot_add_tables(const struct catalog *c, struct buf *state);
 
 void snapshot_release(struct snapshot *s);
 

@@ -1,5 +1,6 @@
 # The EXAMPLES of every page run, so that the manual cannot lie. An example is a ".Bd -literal" block below
 # ".Sh EXAMPLES". It finds databases totesys (filled) and warehouse, a bucket named lake, a folder of its own.
+# One makes a slot: the server has wal_level=logical.
 load ../lib/helpers
 
 # example PAGE N - the N-th example of a page

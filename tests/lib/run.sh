@@ -62,13 +62,15 @@ set_environment() {
 }
 
 servers_up() {
-	local s3_job=
+	local s3_job= options=${PG_OPTIONS:-}
 
 	# the S3 server takes its time, so it comes only for those who ask
 	if grep -qE 'fresh_bucket|AWS_|s3:' "${bats[@]}"; then
 		"$top/tests/lib/s3.sh" up "$dir/s3" >"$dir/s3.env" & s3_job=$!
 	fi
-	"$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/pg.env" || die "no PostgreSQL"
+	# and so does a log that slots can read
+	! grep -q 'wal_level=logical' "${bats[@]}" || options+=" -c wal_level=logical -c max_wal_senders=10"
+	PG_OPTIONS=$options "$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/pg.env" || die "no PostgreSQL"
 	[ -z "$s3_job" ] || wait $s3_job || die "no S3 server"
 	. "$dir/pg.env"
 	[ -z "$s3_job" ] || . "$dir/s3.env"
