@@ -47,7 +47,7 @@ uint64_t lake_bytes(const struct lake *l);
 
 /* --- reading --- */
 
-/* The number of the last step when the lake was opened, 0 if there is none. */
+/* The number of the last step, as found or committed; 0 if there is none. */
 uint64_t lake_last(const struct lake *l);
 
 struct lake_object {

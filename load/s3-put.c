@@ -16,6 +16,7 @@
 #include "out.h"
 #include "progress.h"
 #include "sig.h"
+#include "state.h"
 #include "store.h"
 #include "wire.h"
 
@@ -24,7 +25,7 @@ enum {
 	PATIENCE = 250 /* times 20 ms: how long a command may take to end */
 };
 
-static const char *bare_table, *codec_option, *state_out, *content_type;
+static const char *bare_table, *codec_option, *state_out, *content_type, *empty;
 static bool insist_framed, show_state;
 static uint64_t max_row = WIRE_MAX_ROW;
 static enum codec codec = CODEC_NONE;
@@ -35,6 +36,8 @@ static const struct opt opts[] = {
 	  "of a single object (default by its name)" },
 	{ 0, "table", "name", OPT_STRING, &bare_table, "bare rows are of this table" },
 	{ 0, "framed", NULL, OPT_FLAG, &insist_framed, "refuse input without a frame" },
+	{ 0, "empty", "what", OPT_STRING, &empty,
+	  "a stream without a row or a delete is ok (default), or skip: exit 99" },
 	{ 0, "state-out", "file", OPT_STRING, &state_out,
 	  "write the state here after each commit" },
 	{ 0, "show-state", NULL, OPT_FLAG, &show_state,
@@ -45,7 +48,8 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"s3-put",
-	"[--compress codec] [--table name | --framed] [--state-out file] [--max-row size] url/\n"
+	"[--compress codec] [--table name | --framed] [--empty what] [--state-out file] "
+	"[--max-row size] url/\n"
 	"[--compress codec] [--content-type type] [--framed] [--max-row size] url "
 	"[-- command ...]\n"
 	"--show-state url/",
@@ -63,6 +67,7 @@ struct put {
 	struct compressor *compressor;
 	struct buf packed, state, new_state;
 	uint64_t steps, bytes, objects;
+	uint64_t lines, step_lines; /* rows and deletes of all steps, and of the open one */
 	pid_t child;
 	int fd;
 	struct timespec started;
@@ -83,14 +88,26 @@ static int interrupted(struct err *e)
 
 /* --- into a lake --- */
 
+/* A step that changes nothing needs no record; but the first one tells of the tables. */
+static bool is_news(const struct put *p)
+{
+	return p->step_lines || lake_last(p->lake) == 0 ||
+	       (p->new_state.len && !str_eq(buf_str(&p->new_state), lake_state(p->lake)));
+}
+
 static int commit(struct put *p, struct err *e)
 {
 	struct buf line = { 0 };
-	int rc = lake_commit(p->lake, buf_str(&p->new_state), e);
+	bool news = is_news(p);
+	int rc = state_check_forward(buf_str(&p->new_state), lake_state(p->lake), p->url, e);
 
+	if (rc == OK && news)
+		rc = lake_commit(p->lake, buf_str(&p->new_state), e);
 	if (rc != OK)
 		return rc;
-	p->steps++;
+	p->steps += news;
+	p->lines += p->step_lines;
+	p->step_lines = 0;
 	buf_reset(&p->state);
 	buf_addstr(&p->state, buf_str(&p->new_state));
 	if (state_out && p->state.len) {
@@ -127,6 +144,7 @@ static int put_lake(struct put *p, struct err *e)
 		case WIRE_ROW:
 		case WIRE_DELETE:
 			open_step = true;
+			p->step_lines++;
 			progress_add(event == WIRE_ROW, p->in.whole.len);
 			rc = lake_line(p->lake, p->in.table, p->in.whole, event == WIRE_ROW, e);
 			break;
@@ -404,10 +422,11 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 	if (lake && (command || content_type))
 		return opt_misuse(e, "%s goes with one object, and %s is a lake",
 				  command ? "a command" : "--content-type", p->url);
-	if (!lake && (show_state || state_out || bare_table))
+	if (!lake && (show_state || state_out || empty || bare_table))
 		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
 				  show_state ? "show-state" :
 				  state_out  ? "state-out" :
+				  empty	     ? "empty" :
 					       "table");
 	if (content_type && !is_type(content_type))
 		return opt_misuse(e, "\"%s\" is no content type", content_type);
@@ -425,6 +444,8 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 	if (rc == OK)
 		log_info("put %llu bytes as %llu objects in %.1f s", (unsigned long long)p->bytes,
 			 (unsigned long long)p->objects, seconds_since(&p->started));
+	if (rc == OK && lake && empty && strcmp(empty, "skip") == 0 && p->lines == 0)
+		rc = NOTHING_NEW;
 	return rc;
 }
 
@@ -458,6 +479,8 @@ static int run(int argc, char **argv, struct err *e)
 	if (codec_option && !codec_parse(codec_option, &codec))
 		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd",
 				  codec_option);
+	if (empty && strcmp(empty, "ok") != 0 && strcmp(empty, "skip") != 0)
+		return opt_misuse(e, "--empty is ok or skip, not \"%s\"", empty);
 	clock_gettime(CLOCK_MONOTONIC, &p.started);
 	p.url = argv[operand++];
 	sig_catch();

@@ -281,3 +281,51 @@ interleaved() {
 	[ $((SECONDS - start)) -lt 60 ]
 	[ -z "$(pgrep -fx 'sleep 987')" ]
 }
+
+# stream STATE X... - a step of table t with these rows
+stream() {
+	local state=$1
+	shift
+	echo '{"@table":"t","columns":[{"name":"x","type":"int4"}],"key":["x"],"mode":"changes"}'
+	[ $# = 0 ] || printf '{"x":%s}\n' "$@"
+	echo '{"@state":'"$state"'}'
+	echo '{"@end":{"rows":{"t":'$#'}}}'
+}
+snapshot() { echo '{"source":"postgresql","system":"7","database":"d","timeline":1,"snapshot":"'"$1"'"}'; }
+
+@test "state only moves forward: an older one is exit 73 and nothing is committed" {
+	lake=$BATS_TEST_TMPDIR/lake
+	stream "$(snapshot 20:20:)" 1 | s3-put "file://$lake/"
+	for rows in "" "1 2"; do
+		run -73 bash -c "$(declare -f stream snapshot); stream '$(snapshot 10:15:)' $rows | s3-put file://$lake/"
+		[[ "$output" == *"file://$lake/ has a later state than this run read"* ]]
+	done
+	[ "$(ls "$lake/_commits")" = 00000000000000000001.json ]
+	[ "$(s3-put --show-state "file://$lake/")" = "$(snapshot 20:20:)" ]
+	stream "$(snapshot 20:20:)" 1 | s3-put "file://$lake/"
+	stream '{"at":1}' 1 | s3-put "file://$lake/"
+	[ "$(ls "$lake/_commits" | wc -l)" -eq 3 ]
+}
+
+@test "an empty step has a record only if its state is new; --empty skip makes it exit 99" {
+	lake=$BATS_TEST_TMPDIR/lake
+	stream '{"at":1}' | s3-put "file://$lake/"
+	[ "$(ls "$lake/_commits" | wc -l)" -eq 1 ] # the tables of a new lake are worth a record
+	for what in "" "--empty ok" "--empty skip"; do
+		run --separate-stderr bash -c "$(declare -f stream); stream '{\"at\":1}' | s3-put $what file://$lake/"
+		[ "$status" -eq $([ "$what" = "--empty skip" ] && echo 99 || echo 0) ]
+		[ -z "$stderr" ]
+		[ "$(jq -c '[.steps, .rows.t, .objects, .state.at]' <<<"$output")" = '[0,0,0,1]' ]
+	done
+	[ "$(ls "$lake/_commits" | wc -l)" -eq 1 ]
+	run -99 --separate-stderr bash -c "$(declare -f stream); stream '{\"at\":2}' | s3-put --empty skip file://$lake/"
+	[ "$(jq -c '[.steps, .objects, .state.at]' <<<"$output")" = '[1,0,2]' ]
+	[ "$(s3-put --show-state "file://$lake/")" = '{"at":2}' ]
+	[ "$(jq -c '[.step, .objects]' "$lake"/_commits/*2.json)" = '[2,[]]' ]
+	[ ! -e "$lake/t" ]
+	run -0 bash -c "$(declare -f stream); stream '{\"at\":3}' 1 | s3-put --empty skip file://$lake/"
+	printf '%s\n' '{"@table":"t","columns":[{"name":"x","type":"int4"}],"mode":"changes"}' '{"@delete":"t","key":{"x":1}}' \
+		'{"@state":{"at":4}}' '{"@end":{"rows":{"t":0}}}' | s3-put --empty skip "file://$lake/"
+	run -2 s3-put --empty maybe "file://$lake/"
+	run -2 s3-put --empty skip "file://$lake"
+}
