@@ -36,7 +36,7 @@ static uint64_t input_line(const struct copy_in_table *t, uint64_t n)
 static void read_context(const struct copy_in_table *t, const char *context, uint64_t *row,
 			 size_t *column)
 {
-	const char *p = context ? strstr(context, "starpipe_stage_") : NULL;
+	const char *p = context ? strstr(context, "starpipe_") : NULL;
 
 	*row = 0;
 	*column = t->table->column_count;
@@ -199,16 +199,21 @@ int copy_in_row(struct copy_in *c, struct copy_in_table *t, uint64_t line_no, st
 	return c->waiting < COPY_IN_BUDGET ? OK : open_fullest(c, e);
 }
 
+int copy_in_settle(struct copy_in *c, struct copy_in_table *t, struct err *e)
+{
+	int rc = copy_in_pause(c, e);
+
+	if (rc == OK && t->rows.len && (rc = open_copy(c, t, e)) == OK)
+		rc = copy_in_pause(c, e);
+	return rc;
+}
+
 int copy_in_flush(struct copy_in *c, struct err *e)
 {
 	int rc = copy_in_pause(c, e);
 
-	for (size_t i = 0; rc == OK && i < c->table_count; i++) {
-		if (c->tables[i]->rows.len == 0)
-			continue;
-		if ((rc = open_copy(c, c->tables[i], e)) == OK)
-			rc = copy_in_pause(c, e);
-	}
+	for (size_t i = 0; rc == OK && i < c->table_count; i++)
+		rc = copy_in_settle(c, c->tables[i], e);
 	c->table_count = 0;
 	return rc;
 }

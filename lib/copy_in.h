@@ -18,7 +18,7 @@ enum { COPY_IN_BUDGET = 16 << 20 };
 
 /* A table: zero it, set sql and table. What else is in it is copy_in's. */
 struct copy_in_table {
-	char *sql; /* COPY into a stage whose columns are c0, c1, ... (merge.h); owned */
+	char *sql; /* COPY into a starpipe_... with columns c0, c1, ... (merge.h); owned */
 	const struct wire_table *table; /* for messages; borrowed */
 	struct buf rows;         /* not sent yet; the caller appends whole lines */
 	size_t counted;          /* bytes of rows that are in copy_in.waiting */
@@ -45,6 +45,9 @@ int copy_in_row(struct copy_in *c, struct copy_in_table *t, uint64_t line_no, st
 
 /* Finish the open COPY, if any, so that the connection can run something else. */
 int copy_in_pause(struct copy_in *c, struct err *e);
+
+/* The same, and what waits for t is sent before. */
+int copy_in_settle(struct copy_in *c, struct copy_in_table *t, struct err *e);
 
 /* Send all that waits, finish the COPY, forget the tables. */
 int copy_in_flush(struct copy_in *c, struct err *e);

@@ -20,6 +20,11 @@ static void add_stage(struct buf *b, const struct merge *m)
 	buf_addf(b, "pg_temp.starpipe_stage_%zu", m->table->index);
 }
 
+static void add_gone(struct buf *b, const struct merge *m)
+{
+	buf_addf(b, "pg_temp.starpipe_gone_%zu", m->table->index);
+}
+
 /* "a", "b": the loaded columns under the names of the target. */
 static void add_target_columns(struct buf *b, const struct merge *m, const char *lead)
 {
@@ -39,6 +44,21 @@ static void add_stage_columns(struct buf *b, const struct merge *m, const char *
 			buf_addf(b, "%s%sc%zu", n++ ? ", " : "", lead, i);
 }
 
+/* What makes a version: the loaded columns, and whether the row is deleted. */
+static void add_target_version(struct buf *b, const struct merge *m, const char *lead)
+{
+	add_target_columns(b, m, lead);
+	if (m->marked)
+		buf_addf(b, ", %s\"" MERGE_DELETED "\"", lead);
+}
+
+static void add_stage_version(struct buf *b, const struct merge *m, const char *lead)
+{
+	add_stage_columns(b, m, lead);
+	if (m->marked)
+		buf_addf(b, m->markers ? ", %sgone" : ", false", lead);
+}
+
 /* t."a" = s.c0 AND ... over the key */
 static void add_key_match(struct buf *b, const struct merge *m)
 {
@@ -49,7 +69,14 @@ static void add_key_match(struct buf *b, const struct merge *m)
 	}
 }
 
-/* c0, c1: the key in the stage */
+/* s.c0 = g.c0 AND ... over the key */
+static void add_gone_match(struct buf *b, const struct merge *m)
+{
+	for (size_t i = 0; i < m->key_count; i++)
+		buf_addf(b, "%ss.c%zu = g.c%zu", i ? " AND " : "", m->key[i], m->key[i]);
+}
+
+/* c0, c1: the key in the stage, and in gone */
 static void add_stage_key(struct buf *b, const struct merge *m)
 {
 	for (size_t i = 0; i < m->key_count; i++)
@@ -161,6 +188,29 @@ void merge_add_column(struct buf *b, const struct merge *m, size_t i)
 	buf_addch(b, ';');
 }
 
+/* "a" DESC, ... over the key */
+static void add_key_down(struct buf *b, const struct merge *m)
+{
+	for (size_t i = 0; i < m->key_count; i++) {
+		add_column_name(b, m, m->key[i]);
+		buf_addz(b, " DESC, ");
+	}
+}
+
+void merge_add_current(struct buf *b, const struct merge *m, const char *columns)
+{
+	buf_addf(b, "SELECT %s FROM (SELECT DISTINCT ON (", columns);
+	add_key(b, m);
+	buf_addz(b, ") * FROM ");
+	add_target(b, m);
+	buf_addz(b, " ORDER BY ");
+	add_key_down(b, m);
+	add_column_name(b, m, m->surrogate);
+	buf_addz(b, " DESC) AS newest");
+	if (m->marked)
+		buf_addz(b, " WHERE NOT \"" MERGE_DELETED "\"");
+}
+
 /* --- a step --- */
 
 void merge_add_stage(struct buf *b, const struct merge *m)
@@ -181,10 +231,28 @@ void merge_add_stage(struct buf *b, const struct merge *m)
 	buf_addz(b, " WITH NO DATA");
 }
 
+void merge_add_gone(struct buf *b, const struct merge *m)
+{
+	buf_addf(b, "CREATE TEMP TABLE starpipe_gone_%zu (line, ", m->table->index);
+	add_stage_key(b, m);
+	buf_addz(b, ") ON COMMIT DROP AS SELECT 0::int8, ");
+	add_key(b, m);
+	buf_addz(b, " FROM ");
+	add_target(b, m);
+	buf_addz(b, " WITH NO DATA");
+}
+
 void merge_add_copy(struct buf *b, const struct merge *m)
 {
 	buf_addz(b, "COPY ");
 	add_stage(b, m);
+	buf_addz(b, " FROM STDIN");
+}
+
+void merge_add_copy_gone(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "COPY ");
+	add_gone(b, m);
 	buf_addz(b, " FROM STDIN");
 }
 
@@ -203,12 +271,217 @@ void merge_add_prune(struct buf *b, const struct merge *m)
 		buf_addf(b, " AND s.c%zu = t.c%zu", m->key[i], m->key[i]);
 }
 
+/* --- deletes --- */
+
+void merge_add_truncate(struct buf *b, const struct merge *m, uint64_t line)
+{
+	buf_addz(b, "INSERT INTO ");
+	add_gone(b, m);
+	buf_addf(b, " SELECT %llu, k.* FROM (SELECT ", (unsigned long long)line);
+	add_stage_key(b, m);
+	buf_addz(b, " FROM ");
+	add_stage(b, m);
+	buf_addz(b, " UNION SELECT ");
+	add_key(b, m);
+	buf_addz(b, " FROM ");
+	add_target(b, m);
+	buf_addz(b, ") AS k");
+}
+
+void merge_add_outdated(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "DELETE FROM ");
+	add_stage(b, m);
+	buf_addz(b, " AS s USING (SELECT ");
+	add_stage_key(b, m);
+	buf_addz(b, ", max(line) AS last FROM ");
+	add_gone(b, m);
+	buf_addz(b, " GROUP BY ");
+	add_stage_key(b, m);
+	buf_addz(b, ") AS g WHERE s.line < g.last AND ");
+	add_gone_match(b, m);
+}
+
+void merge_add_gone_column(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "ALTER TABLE ");
+	add_stage(b, m);
+	buf_addz(b, " ADD COLUMN gone boolean NOT NULL DEFAULT false");
+}
+
+/* Every delete with the line of the row before it in the step, NULL if there is none. */
+static void add_row_before(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "(SELECT *, max(line) FILTER (WHERE is_row) OVER (PARTITION BY ");
+	add_stage_key(b, m);
+	buf_addz(b, " ORDER BY line) AS before FROM (SELECT line, true AS is_row, ");
+	add_stage_key(b, m);
+	buf_addz(b, " FROM ");
+	add_stage(b, m);
+	buf_addz(b, " UNION ALL SELECT line, false, ");
+	add_stage_key(b, m);
+	buf_addz(b, " FROM ");
+	add_gone(b, m);
+	buf_addz(b, ") AS e) AS s");
+}
+
+/* The newest version in the table, of a key without a row in the step. */
+static void add_target_before(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, " LEFT JOIN LATERAL (SELECT t.* FROM ");
+	add_target(b, m);
+	buf_addz(b, " AS t WHERE s.before IS NULL AND ");
+	add_key_match(b, m);
+	if (m->kind == MERGE_HISTORY) {
+		buf_addz(b, " ORDER BY t.");
+		add_column_name(b, m, m->surrogate);
+		buf_addz(b, " DESC LIMIT 1");
+	}
+	buf_addz(b, ") AS t ON true");
+}
+
+void merge_add_markers(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "INSERT INTO ");
+	add_stage(b, m);
+	buf_addz(b, " SELECT s.line");
+	for (size_t i = 0; i < m->table->column_count; i++)
+		if (m->loaded[i] && !m->fresh) {
+			buf_addf(b, ", CASE WHEN s.before IS NULL THEN t.");
+			add_column_name(b, m, i);
+			buf_addf(b, " ELSE r.c%zu END", i);
+		} else if (m->loaded[i]) {
+			buf_addf(b, ", r.c%zu", i);
+		}
+	buf_addz(b, ", true FROM ");
+	add_row_before(b, m);
+	buf_addz(b, " LEFT JOIN ");
+	add_stage(b, m);
+	buf_addz(b, " AS r ON r.line = s.before");
+	if (!m->fresh)
+		add_target_before(b, m);
+	buf_addz(b, " WHERE NOT s.is_row AND (s.before IS NOT NULL");
+	if (!m->fresh) {
+		buf_addz(b, " OR t.");
+		add_column_name(b, m, m->key[0]);
+		buf_addz(b, " IS NOT NULL");
+	}
+	buf_addch(b, ')');
+}
+
+void merge_add_deleted_column(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "ALTER TABLE ");
+	add_target(b, m);
+	buf_addz(b, " ADD COLUMN \"" MERGE_DELETED "\" boolean NOT NULL DEFAULT false");
+}
+
+void merge_add_delete(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "DELETE FROM ");
+	add_target(b, m);
+	buf_addz(b, " AS t USING ");
+	add_gone(b, m);
+	buf_addz(b, " AS s WHERE ");
+	add_key_match(b, m);
+	if (m->kind == MERGE_HISTORY)
+		return;
+	buf_addz(b, " AND NOT EXISTS (SELECT FROM ");
+	add_stage(b, m);
+	buf_addz(b, " AS g WHERE ");
+	add_gone_match(b, m);
+	buf_addch(b, ')');
+}
+
+/* --- rows --- */
+
+/* A version in 32 characters. Deletes are all alike: what went before them tells of which row. */
+static void add_stage_digest(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, m->marked && m->markers ? "CASE WHEN s.gone THEN md5('') ELSE " : "");
+	buf_addz(b, "md5(ROW(");
+	add_stage_columns(b, m, "s.");
+	buf_addz(b, m->marked && m->markers ? ")::text) END AS v" : ")::text) AS v");
+}
+
+static void add_target_digest(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, m->marked ? "CASE WHEN t.\"" MERGE_DELETED "\" THEN md5('') ELSE " : "");
+	buf_addz(b, "md5(ROW(");
+	add_target_columns(b, m, "t.");
+	buf_addz(b, m->marked ? ")::text) END AS v" : ")::text) AS v");
+}
+
+/* WITH versions: those of keys that have several rows in the step, numbered, without repeats. */
+static void add_step_versions(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "WITH many AS (SELECT ");
+	add_stage_key(b, m);
+	buf_addz(b, " FROM ");
+	add_stage(b, m);
+	buf_addz(b, " GROUP BY ");
+	add_stage_key(b, m);
+	buf_addz(b, " HAVING count(*) > 1), rows AS (SELECT s.*, ");
+	add_stage_digest(b, m);
+	buf_addz(b, " FROM ");
+	add_stage(b, m);
+	buf_addz(b, " AS s JOIN many AS g ON ");
+	add_gone_match(b, m);
+	buf_addz(b, "), versions AS (SELECT line, v, row_number() OVER (PARTITION BY ");
+	add_stage_key(b, m);
+	buf_addz(b, " ORDER BY line) AS n, ");
+	add_stage_key(b, m);
+	buf_addz(b, " FROM (SELECT *, lag(v) OVER (PARTITION BY ");
+	add_stage_key(b, m);
+	buf_addz(b, " ORDER BY line) AS before FROM rows) AS r WHERE v IS DISTINCT FROM before)");
+}
+
+/* WITH both: of each such key the step's versions, and as many of the table's newest, as text. */
+static void add_both_ends(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, ", step AS (SELECT count(*) AS count, string_agg(v, '' ORDER BY n) AS step, ");
+	add_stage_key(b, m);
+	buf_addz(b, " FROM versions GROUP BY ");
+	add_stage_key(b, m);
+	buf_addz(b, "), both_ends AS (SELECT *, right(known, 32) AS newest FROM step AS s, LATERAL "
+		    "(SELECT string_agg(v, '' ORDER BY n) AS known FROM (SELECT t.");
+	add_column_name(b, m, m->surrogate);
+	buf_addz(b, " AS n, ");
+	add_target_digest(b, m);
+	buf_addz(b, " FROM ");
+	add_target(b, m);
+	buf_addz(b, " AS t WHERE ");
+	add_key_match(b, m);
+	buf_addz(b, " ORDER BY t.");
+	add_column_name(b, m, m->surrogate);
+	buf_addz(b, " DESC LIMIT s.count) AS t) AS t)");
+}
+
+/* The longest beginning of the step's versions that is an end of the table's ends with a version
+ * equal to the newest one, so only those are compared at length. */
+void merge_add_repeats(struct buf *b, const struct merge *m)
+{
+	add_step_versions(b, m);
+	add_both_ends(b, m);
+	buf_addz(b, " DELETE FROM ");
+	add_stage(b, m);
+	buf_addz(b, " AS s USING (SELECT max(line) AS last, ");
+	add_stage_key(b, m);
+	buf_addz(b, " FROM versions JOIN both_ends USING (");
+	add_stage_key(b, m);
+	buf_addz(b, ") WHERE v = newest AND left(step, 32 * n::int) = right(known, 32 * n::int)"
+		    " GROUP BY ");
+	add_stage_key(b, m);
+	buf_addz(b, ") AS g WHERE s.line <= g.last AND ");
+	add_gone_match(b, m);
+}
+
 /* A version is new when it differs from the one before it: of the same step, else the newest in
  * the table. The surrogate is drawn outside of all that, for inserted rows only, in load order. */
 static void add_new_versions(struct buf *b, const struct merge *m)
 {
 	buf_addz(b, "(SELECT *, lag(ROW(");
-	add_stage_columns(b, m, "");
+	add_stage_version(b, m, "");
 	buf_addz(b, ")) OVER (PARTITION BY ");
 	add_stage_key(b, m);
 	buf_addz(b, " ORDER BY line) AS before FROM ");
@@ -216,7 +489,7 @@ static void add_new_versions(struct buf *b, const struct merge *m)
 	buf_addz(b, ") AS s WHERE (");
 	if (!m->fresh) {
 		buf_addz(b, "coalesce(s.before, (SELECT ROW(");
-		add_target_columns(b, m, "t.");
+		add_target_version(b, m, "t.");
 		buf_addz(b, ") FROM ");
 		add_target(b, m);
 		buf_addz(b, " AS t WHERE ");
@@ -228,7 +501,7 @@ static void add_new_versions(struct buf *b, const struct merge *m)
 		buf_addz(b, "s.before");
 	}
 	buf_addz(b, " *<> ROW(");
-	add_stage_columns(b, m, "s.");
+	add_stage_version(b, m, "s.");
 	buf_addz(b, ")::record) IS NOT FALSE ORDER BY s.line");
 }
 
@@ -240,13 +513,13 @@ void merge_add_insert(struct buf *b, const struct merge *m)
 	add_target(b, m);
 	open = b->len;
 	buf_addz(b, " (");
-	add_target_columns(b, m, "");
+	add_target_version(b, m, "");
 	if (b->len == open + 2) /* a table without columns has no list of them */
 		b->len = open;
 	else
 		buf_addz(b, ") OVERRIDING SYSTEM VALUE");
 	buf_addz(b, " SELECT ");
-	add_stage_columns(b, m, "s.");
+	add_stage_version(b, m, "s.");
 	buf_addz(b, " FROM ");
 	if (m->kind == MERGE_HISTORY) {
 		add_new_versions(b, m);
@@ -276,6 +549,9 @@ void merge_add_update(struct buf *b, const struct merge *m)
 			add_column_name(b, m, i);
 			buf_addf(b, " = s.c%zu", i);
 		}
+	if (m->marked)
+		buf_addf(b, "%s\"" MERGE_DELETED "\" = %s", n++ ? ", " : "",
+			 m->markers ? "s.gone" : "false");
 	if (n == 0) {
 		b->len = start;
 		return;
@@ -285,9 +561,9 @@ void merge_add_update(struct buf *b, const struct merge *m)
 	buf_addz(b, " AS s WHERE ");
 	add_key_match(b, m);
 	buf_addz(b, " AND ROW(");
-	add_target_columns(b, m, "t.");
+	add_target_version(b, m, "t.");
 	buf_addz(b, ")::record *<> ROW(");
-	add_stage_columns(b, m, "s.");
+	add_stage_version(b, m, "s.");
 	buf_addz(b, ")::record");
 }
 

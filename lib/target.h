@@ -1,10 +1,11 @@
 /* target.h - a table of the stream and the warehouse table that it goes to.
  *
  * In the life of a step: target_open when the stream comes to the table, target_stage before its
- * first row, target_row for each row, copy_in_flush, target_merge, target_add_foreign, and after
- * the commit target_close. All of it inside one transaction of the caller's. What the catalog says of an existing table rules: its
- * types, its NOT NULLs; columns are found by name. Failures name table, column and, where a row is
- * to blame, its line. */
+ * first row, target_row for each row, copy_in_flush, target_merge, target_add_foreign,
+ * target_delete, and after the commit target_close. All of it inside one transaction of the
+ * caller's. What the catalog says of an existing table rules: its types, its NOT NULLs; columns are
+ * found by name. A history's view of its newest versions is kept beside it. Failures name table,
+ * column and, where a row is to blame, its line. */
 #ifndef STARPIPE_TARGET_H
 #define STARPIPE_TARGET_H
 
@@ -13,15 +14,23 @@
 #include "pgio.h"
 #include "wire.h"
 
+enum target_delete {
+	TARGET_DEFAULT, /* mark in a history, delete where rows are upserted */
+	TARGET_IGNORE,
+	TARGET_MARK,    /* keep the row, or append a version, with true in its column _deleted */
+	TARGET_DELETE
+};
+
 struct target {
 	struct merge merge;         /* merge.fresh: created in this step */
-	struct copy_in_table copy;
+	struct copy_in_table copy, gone;
+	enum target_delete on_delete; /* the caller's, before target_open */
 	struct pg_type *types;      /* per column of the stream: the warehouse's */
 	bool *loaded, *notnull;
 	size_t *own_key;            /* bare rows: the warehouse table's primary key */
 	bool known;                 /* the catalog was read */
 	bool open;
-	bool staged;                /* the step has rows of it */
+	bool staged, deletes;       /* the step has rows of it, or deletes, or both */
 	uint64_t rows;              /* of this step */
 	uint64_t all_rows;          /* of all steps that are committed or about to be */
 	size_t place;               /* the caller's: from 1, parents before children */
@@ -42,8 +51,18 @@ int target_stage(struct target *t, PGconn *conn, struct err *e);
 /* Append the reader's current row to t->copy.rows. */
 int target_row(struct target *t, struct wire_reader *r, struct err *e);
 
-/* Bring the step's rows into the table; adds to counts. */
+/* The same three for deletes: a place, also for rows; the reader's current key to t->gone.rows;
+ * or all keys of table and stage, once copy_in has settled t->copy. */
+int target_stage_deletes(struct target *t, PGconn *conn, struct err *e);
+int target_deleted_row(struct target *t, struct wire_reader *r, struct err *e);
+int target_truncated(struct target *t, PGconn *conn, uint64_t line_no, struct err *e);
+
+/* Bring the step's rows into the table, and its deletes as far as they are versions; adds to
+ * counts. */
 int target_merge(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
+
+/* Delete upserted rows: behind target_merge of all tables, children before parents. */
+int target_delete(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
 
 /* One of the announced foreign keys, where the parent is there and has such a key. */
 int target_add_foreign(struct target *t, PGconn *conn, const struct wire_foreign *f,

@@ -16,7 +16,9 @@
 #include "target.h"
 #include "wire.h"
 
-static const char *dbname, *schema = "public", *source = "default", *table_name, *state_out, *empty = "ok";
+static const char *dbname, *schema = "public", *source = "default", *table_name, *state_out;
+static const char *empty = "ok", *on_delete_name;
+static enum target_delete on_delete;
 static bool framed, show_state;
 static uint64_t max_row = WIRE_MAX_ROW;
 
@@ -29,6 +31,8 @@ static const struct opt opts[] = {
 	{ 0, "table", "name", OPT_STRING, &table_name, "take bare rows, for this table" },
 	{ 0, "framed", NULL, OPT_FLAG, &framed, "insist on a frame" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "refuse longer lines (default: 256M)" },
+	{ 0, "on-delete", "how", OPT_STRING, &on_delete_name,
+	  "ignore, mark or delete (default: mark in a history, else delete)" },
 	{ 0, "empty", "what", OPT_STRING, &empty,
 	  "a stream without rows is ok, or skip: exit 99 (default: ok)" },
 	{ 0, "state-out", "file", OPT_STRING, &state_out, "write the state here after the commit" },
@@ -38,7 +42,7 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"pg-load",
-	"[-d conninfo] [--schema name] [--source name] [--table name | --framed] [--empty what]\n"
+	"[-d conninfo] [--schema name] [--source name] [--table name | --framed]\n"
 	"[-d conninfo] [--schema name] [--source name] --show-state",
 	"Loads rows from standard input into tables of a PostgreSQL warehouse.", opts
 };
@@ -246,7 +250,8 @@ static int open_target(struct load *l, struct target **target, struct err *e)
 
 	while (l->count <= table->index) {
 		GROW(l->targets, l->count, l->cap);
-		l->targets[l->count++] = xcalloc(1, sizeof(**l->targets));
+		l->targets[l->count] = xcalloc(1, sizeof(**l->targets));
+		l->targets[l->count++]->on_delete = on_delete;
 	}
 	*target = t = l->targets[table->index];
 	if (!t->open &&
@@ -326,6 +331,8 @@ static int merge_all(struct load *l, struct err *e)
 		rc = target_merge(order[i], l->conn, &l->counts, e);
 	for (size_t i = 0; rc == OK && i < count; i++)
 		rc = add_foreign_keys(l, order[i], e);
+	for (size_t i = count; rc == OK && i-- > 0;)
+		rc = target_delete(order[i], l->conn, &l->counts, e);
 	if (rc == OK)
 		rc = pgio_exec(l->conn, "SET CONSTRAINTS ALL IMMEDIATE", NULL, e);
 	free(order);
@@ -436,6 +443,29 @@ static int on_row(struct load *l, struct err *e)
 	return OK;
 }
 
+static int take_delete(struct load *l, struct err *e)
+{
+	struct target *t;
+	int rc;
+
+	l->changes++;
+	if ((rc = open_target(l, &t, e)) != OK || t->on_delete == TARGET_IGNORE)
+		return rc;
+	if (!t->deletes) {
+		if ((rc = stage_target(l, &t, e)) != OK ||
+		    (rc = copy_in_pause(&l->copy, e)) != OK ||
+		    (rc = target_stage_deletes(t, l->conn, e)) != OK)
+			return rc;
+		copy_in_add_table(&l->copy, &t->gone);
+	}
+	if (l->in.line.len == 0) {
+		rc = copy_in_settle(&l->copy, &t->copy, e);
+		return rc == OK ? target_truncated(t, l->conn, l->in.line_no, e) : rc;
+	}
+	rc = target_deleted_row(t, &l->in, e);
+	return rc == OK ? copy_in_row(&l->copy, &t->gone, l->in.line_no, e) : rc;
+}
+
 static int on_state(struct load *l, struct err *e)
 {
 	buf_reset(&l->new_state);
@@ -462,9 +492,7 @@ static int load_stream(struct load *l, struct err *e)
 		case WIRE_STATE: rc = on_state(l, e); break;
 		case WIRE_END: rc = commit_step(l, e); break;
 		case WIRE_EOF: rc = l->in_step ? commit_step(l, e) : OK; break;
-		case WIRE_DELETE:
-			err_set(e, BAD_DATA, "pg-load cannot delete rows");
-			rc = wire_blame(&l->in, BAD_DATA, e);
+		case WIRE_DELETE: rc = take_delete(l, e); break;
 		}
 	} while (rc == OK && event != WIRE_EOF);
 	return rc;
@@ -527,6 +555,17 @@ static void release(struct load *l)
 	buf_release(&l->new_state);
 }
 
+static bool choose_delete(const char *name)
+{
+	static const char *const names[] = { [TARGET_IGNORE] = "ignore", [TARGET_MARK] = "mark",
+					     [TARGET_DELETE] = "delete" };
+
+	for (size_t i = TARGET_IGNORE; i <= TARGET_DELETE; i++)
+		if (strcmp(name, names[i]) == 0)
+			on_delete = (enum target_delete)i;
+	return on_delete != TARGET_DEFAULT;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
 	struct load l = { 0 };
@@ -541,6 +580,9 @@ static int run(int argc, char **argv, struct err *e)
 		return opt_misuse(e, "--framed and --table, for bare rows, exclude each other");
 	if (strcmp(empty, "ok") != 0 && strcmp(empty, "skip") != 0)
 		return opt_misuse(e, "--empty is ok or skip, not \"%s\"", empty);
+	if (on_delete_name && !choose_delete(on_delete_name))
+		return opt_misuse(e, "--on-delete is ignore, mark or delete, not \"%s\"",
+				  on_delete_name);
 	if ((rc = connect_warehouse(&l, e)) != OK)
 		goto done;
 	if (show_state) {

@@ -446,6 +446,279 @@ at_snapshot() {
 	[ "$(sql -c 'SELECT steps FROM starpipe_state' -c 'SELECT sum(pay) FROM staff')" = $'200\n1379' ]
 }
 
+# Events by one letter each, a line for each argument: r3=5 is a row with id 3 and units 5, d3 the delete of
+# id 3, t a truncate, s a state. The first argument announces: upsert or history.
+events() {
+	local kind=$1 rows=0 n=0 event columns='{"name":"id","type":"int4","notnull":true},{"name":"units","type":"int4"}'
+	[ "$kind" = upsert ] || columns='{"name":"record","type":"int4","notnull":true,"generated":"serial"},'$columns
+	echo '{"@table":"sale","columns":['"$columns"'],"key":["id"],"mode":"changes","load":"'"$kind"'"}'
+	shift
+	for event; do
+		case $event in
+		r*) event=${event#r}; echo '{"id":'${event%=*}',"units":'${event#*=}'}'; rows=$((rows + 1)) ;;
+		d*) echo '{"@delete":"sale","key":{"id":'${event#d}'}}' ;;
+		t) echo '{"@delete":"sale"}' ;;
+		s) n=$((n + 1)); echo '{"@state":{"at":'$n'}}' ;;
+		esac
+	done
+	echo '{"@end":{"rows":{"sale":'$rows'}}}'
+}
+
+@test "deletes of upserted rows: the last event of a key in a step wins" {
+	events upsert r1=1 r2=2 r3=3 r4=4 | pg-load
+	before=$(sql -c 'SELECT xmin FROM sale WHERE id = 4')
+	events upsert d1 d2 r2=5 r3=6 d3 d9 r8=8 d8 r7=7 r4=4 >in
+	run -0 pg-load <in
+	[[ $output == *'"rows":{"sale":5},"inserted":1,"updated":1,'*'"deleted":2,'* ]]
+	[ "$(sql -c 'SELECT * FROM sale ORDER BY id')" = $'2|5\n4|4\n7|7' ]
+	[ "$(sql -c 'SELECT xmin FROM sale WHERE id = 4')" = "$before" ]
+	[ "$(sql -c "SELECT count(*) FROM pg_attribute WHERE attrelid = 'sale'::regclass AND attname = '_deleted'")" = 0 ]
+}
+
+@test "marked deletes of upserted rows keep the row, which comes back with its key" {
+	events upsert r1=1 r2=2 r3=3 | pg-load --on-delete mark
+	events upsert d9 | pg-load --on-delete mark # an unknown key is no reason for a column
+	[ "$(sql -c "SELECT count(*) FROM pg_attribute WHERE attrelid = 'sale'::regclass AND attname = '_deleted'")" = 0 ]
+	events upsert d1 r2=5 d2 r4=4 d4 >in
+	run -0 pg-load --on-delete mark <in
+	[[ $output == *'"deleted":3,'* ]]
+	[ "$(sql -c 'SELECT * FROM sale ORDER BY id')" = $'1|1|t\n2|5|t\n3|3|f\n4|4|t' ]
+	[ "$(sql -c "SELECT format_type(atttypid, -1), attnotnull FROM pg_attribute WHERE attrelid = 'sale'::regclass AND attname = '_deleted'")" = 'boolean|t' ]
+	before=$(sql -c 'SELECT xmin, * FROM sale ORDER BY id')
+	events upsert d1 d2 >in
+	run -0 pg-load --on-delete mark <in
+	[[ $output == *'"deleted":0,'* ]]
+	[ "$(sql -c 'SELECT xmin, * FROM sale ORDER BY id')" = "$before" ]
+	events upsert r1=1 | pg-load # also where the step has no delete
+	events upsert d2 r2=5 d3 | pg-load --on-delete mark
+	[ "$(sql -c 'SELECT * FROM sale ORDER BY id')" = $'1|1|f\n2|5|f\n3|3|t\n4|4|t' ]
+	events upsert d3 | pg-load
+	[ "$(sql -c 'SELECT * FROM sale ORDER BY id')" = $'1|1|f\n2|5|f\n4|4|t' ]
+}
+
+@test "a delete of a history's key is one more version, and so is the same row when it comes again" {
+	events history r1=1 r2=2 r2=3 | pg-load
+	events history d9 | pg-load
+	[ "$(sql -c 'SELECT * FROM sale ORDER BY record')" = $'1|1|1\n2|2|2\n3|2|3' ]
+	events history d1 d2 d2 r5=5 d5 d9 >in
+	run -0 pg-load <in
+	[[ $output == *'"rows":{"sale":1},"inserted":1,"updated":0,"unchanged":0,"deleted":3,'* ]]
+	[ "$(sql -c 'SELECT id, units, _deleted FROM sale ORDER BY id, record')" = $'1|1|f\n1|1|t\n2|2|f\n2|3|f\n2|3|t\n5|5|f\n5|5|t' ]
+	events history d1 d2 d5 d9 >in
+	run -0 pg-load <in
+	[[ $output == *'"inserted":0,'*'"deleted":0,'* ]]
+	events history r1=1 r2=4 d2 r2=4 r2=4 | pg-load
+	[ "$(sql -c 'SELECT id, units, _deleted FROM sale WHERE id < 3 ORDER BY id, record')" = $'1|1|f\n1|1|t\n1|1|f\n2|2|f\n2|3|f\n2|3|t\n2|4|f\n2|4|t\n2|4|f' ]
+	events history r1=1 r2=4 >in # no delete in the step: the newest versions are not deleted, and equal
+	run -0 pg-load <in
+	[[ $output == *'"inserted":0,'*'"unchanged":2,'* ]]
+}
+
+@test "--on-delete delete removes all versions of a key, but not those that come later; ignore does nothing" {
+	events history r1=1 r1=2 r2=1 r3=1 | pg-load
+	events history r1=3 d1 r2=2 d2 r2=1 d9 >in
+	run -0 pg-load --on-delete delete <in
+	[[ $output == *'"inserted":1,"updated":0,"unchanged":2,"deleted":3,'* ]]
+	[ "$(sql -c 'SELECT id, units FROM sale ORDER BY id, record')" = $'2|1\n3|1' ]
+	events history d2 t r3=2 d3 >in
+	run -0 pg-load --on-delete ignore <in
+	[ "$(sql -c 'SELECT id, units FROM sale ORDER BY id, record')" = $'2|1\n3|1\n3|2' ]
+	events history d2 >in
+	run -0 pg-load --on-delete ignore --empty skip <in # it was not empty
+	run -2 pg-load --on-delete maybe <in
+	[[ $output == *'--on-delete is ignore, mark or delete, not "maybe"'* ]]
+}
+
+@test "a truncate deletes every key of table and step, and rows behind it stay" {
+	for how in mark delete; do
+		for kind in upsert history; do
+			sql -c 'DROP TABLE IF EXISTS sale CASCADE'
+			events $kind r1=1 r2=2 | pg-load --on-delete $how
+			events $kind r3=3 r2=5 t r4=4 r2=6 | pg-load --on-delete $how
+			case "$how $kind" in
+			'mark upsert') want=$'1|1|t\n2|6|f\n3|3|t\n4|4|f' ;;
+			'mark history') want=$'1|1|f\n1|1|t\n2|2|f\n2|5|f\n2|5|t\n2|6|f\n3|3|f\n3|3|t\n4|4|f' ;;
+			*) want=$'2|6\n4|4' ;;
+			esac
+			order=$([ $kind = upsert ] && echo id || echo record)
+			[ "$(sql -c "SELECT id, units $([ $how = delete ] || echo ', _deleted') FROM sale ORDER BY id, $order")" = "$want" ]
+		done
+	done
+	events upsert t | pg-load --schema fresh # of a table that was not there
+	[ "$(sql -c 'SELECT count(*) FROM fresh.sale')" = 0 ]
+}
+
+@test "events give the same tables in one step as in a step for each" {
+	RANDOM=20
+	for round in $(seq ${ROUNDS:-4}); do
+		list=()
+		for i in $(seq 40); do
+			case $((RANDOM % 20)) in
+			[0-9]) list+=(r$((RANDOM % 5))=$((RANDOM % 3))) ;;
+			1[0-8]) list+=(d$((RANDOM % 5))) ;;
+			*) list+=(t) ;;
+			esac
+		done
+		half=$((RANDOM % 40))
+		for how in ignore mark delete; do
+			for kind in upsert history; do
+				sql -c 'DROP SCHEMA IF EXISTS one CASCADE' -c 'DROP SCHEMA IF EXISTS many CASCADE'
+				# other values in the second step, as a history takes equal ones for a repeat
+				later=("${list[@]:half}")
+				whole=("${list[@]:0:half}" "${later[@]/=/=1}")
+				events $kind "${whole[@]:0:half}" s "${whole[@]:half}" s | pg-load --schema one --on-delete $how >/dev/null
+				events $kind $(printf '%s s ' "${whole[@]}") | pg-load --schema many --on-delete $how >/dev/null
+				order=$([ $kind = upsert ] && echo 1 || echo record)
+				for s in one many; do
+					marked=$(sql -c "SELECT count(*) FROM pg_attribute WHERE attrelid = '$s.sale'::regclass AND attname = '_deleted'")
+					sql -c "SELECT id, units, $([ $marked = 1 ] && echo _deleted || echo false) FROM $s.sale ORDER BY id, $order" >$s
+				done
+				diff one many || { echo "$how $kind $half: ${list[*]}"; false; }
+			done
+		done
+	done
+}
+
+@test "a step that is loaded again adds no version, also if it had several of a key" {
+	newest() { sql -c "SELECT id, string_agg(CASE WHEN $1 THEN 'x' ELSE units::text END, ' ' ORDER BY record) FROM sale GROUP BY id ORDER BY id"; }
+	a=(r1=1 r2=2 r1=2 r1=1 r3=3 r1=1 r2=3)
+	events history "${a[@]}" | pg-load
+	want=$'1|1 2 1\n2|2 3\n3|3'
+	[ "$(newest false)" = "$want" ]
+	for i in 1 2; do
+		events history "${a[@]}" | pg-load
+		[ "$(newest false)" = "$want" ]
+	done
+	events history "${a[@]}" r1=5 r2=2 r2=2 r4=4 r4=5 | pg-load # again, and what came since
+	want=$'1|1 2 1 5\n2|2 3 2\n3|3\n4|4 5'
+	[ "$(newest false)" = "$want" ]
+	# with deletes, beginning at any of them
+	b=(d1 r1=5 r1=6 d1 d2 r2=7)
+	events history "${b[@]}" | pg-load
+	want=$'1|1 2 1 5 x 5 6 x\n2|2 3 2 x 7\n3|3\n4|4 5'
+	[ "$(newest _deleted)" = "$want" ]
+	for i in 0 1 2 3 4 5; do
+		events history "${b[@]:i}" | pg-load
+		[ "$(newest _deleted)" = "$want" ]
+	done
+	events history r1=6 r1=5 r3=4 r3=3 | pg-load # but this is news
+	[ "$(newest _deleted)" = $'1|1 2 1 5 x 5 6 x 6 5\n2|2 3 2 x 7\n3|3 4 3\n4|4 5' ]
+}
+
+@test "deleted parents go behind deleted children, and a child that stays is an error with a way out" {
+	family() {
+		echo '{"@table":"parent","columns":[{"name":"id","type":"int4"}],"key":["id"],"mode":"changes"}'
+		[ -z "$1" ] || printf '%s\n' $1
+		echo '{"@table":"child","columns":[{"name":"id","type":"int4"},{"name":"parent_id","type":"int4"}],"key":["id"],"foreign":[{"columns":["parent_id"],"table":"parent","references":["id"]}],"mode":"changes"}'
+		[ -z "$2" ] || printf '%s\n' $2
+		echo "{\"@end\":{\"rows\":{\"parent\":$(grep -c '^{"id' <<<"$1"),\"child\":$(grep -c '^{"id' <<<"$2")}}}"
+	}
+	family $'{"id":1}\n{"id":2}\n{"id":3}' $'{"id":1,"parent_id":1}\n{"id":2,"parent_id":2}' | pg-load
+	family '{"@delete":"parent","key":{"id":1}}' '' >in
+	run -65 --separate-stderr pg-load <in
+	[[ $stderr == *'could not delete rows of table "parent"'*'"child"'*'(id)=(1)'*'hint:'*'--on-delete mark'* ]]
+	[ "$(sql -c 'SELECT count(*) FROM parent')" = 3 ]
+	# 1 goes with its child, 2's child moves to 4, which is new
+	family $'{"@delete":"parent","key":{"id":1}}\n{"@delete":"parent","key":{"id":2}}\n{"id":4}' \
+		$'{"@delete":"child","key":{"id":1}}\n{"id":2,"parent_id":4}' >in
+	run -0 pg-load <in
+	[[ $output == *'"inserted":1,"updated":1,"unchanged":0,"deleted":3,'* ]]
+	[ "$(sql -c 'SELECT * FROM parent ORDER BY id' -c 'TABLE child')" = $'3\n4\n2|4' ]
+	family '{"@delete":"parent","key":{"id":4}}' '' | pg-load --on-delete mark
+	[ "$(sql -c 'SELECT * FROM parent ORDER BY id')" = $'3|f\n4|t' ]
+}
+
+@test "a deleted key that is wrong is blamed on its line" {
+	events upsert r1=1 d1 >in
+	sed 's/"key":{"id":1}/"key":{}/' in >wrong
+	run -65 pg-load <wrong
+	[[ $output == *'line 3 (table "sale"): column "id": it is absent'* ]]
+	sed 's/"key":{"id":1}/"key":{"id":"x"}/' in >wrong
+	run -65 pg-load <wrong
+	[[ $output == *'line 3 (table "sale"): column "id": invalid input syntax for type integer: "x"'* ]]
+	sed 's/"key":{"id":1}/"key":{"other":1}/' in >wrong
+	run -65 pg-load <wrong
+	[[ $output == *'line 3 (table "sale"): column "other" was not announced'* ]]
+}
+
+@test "a column of the name _deleted is a column like any other where nothing is marked" {
+	echo '{"id":1,"_deleted":"no"}' >rows
+	frame() { echo '{"@table":"t","columns":[{"name":"id","type":"int4"},{"name":"_deleted","type":"text"}],"key":["id"],"mode":"full"}'; cat rows; echo "{\"@end\":{\"rows\":{\"t\":$(wc -l <rows)}}}"; }
+	frame | pg-load
+	[ "$(sql -c 'TABLE t')" = '1|no' ]
+	frame >in
+	run -65 --separate-stderr pg-load --on-delete mark <in
+	[[ $stderr == *'its column "_deleted"'*'hint: '*'--on-delete'* ]]
+}
+
+@test "a role that may not add the column is told the statement" {
+	events history r1=1 | pg-load
+	sql -c "DROP ROLE IF EXISTS writer" -c "CREATE ROLE writer LOGIN" -c "GRANT SELECT, INSERT, UPDATE ON sale, starpipe_state TO writer" \
+		-c "GRANT USAGE ON SEQUENCE sale_record_seq TO writer"
+	events history d1 >in
+	run -77 --separate-stderr env PGUSER=writer pg-load <in
+	[[ $stderr == *'hint: ALTER TABLE "public"."sale" ADD COLUMN "_deleted" boolean NOT NULL DEFAULT false;'* ]]
+	sql -c 'ALTER TABLE "public"."sale" ADD COLUMN "_deleted" boolean NOT NULL DEFAULT false'
+	PGUSER=writer pg-load <in
+	[ "$(sql -c 'SELECT units, _deleted FROM sale ORDER BY record')" = $'1|f\n1|t' ]
+	sql -c "DROP OWNED BY writer" -c "DROP ROLE writer"
+}
+
+@test "a view shows the newest version of each key, without those that are deleted" {
+	events history r1=1 r2=2 r1=3 | pg-load
+	[ "$(sql -c 'SELECT * FROM current_sale ORDER BY id')" = $'3|1|3\n2|2|2' ]
+	sql -c 'CREATE VIEW over AS SELECT id FROM current_sale' # which must not be in the way
+	events history d1 | pg-load
+	[ "$(sql -c 'SELECT * FROM current_sale' -c 'TABLE over')" = $'2|2|2\n2' ]
+	events history r1=3 | pg-load
+	[ "$(sql -c 'SELECT id, units FROM current_sale ORDER BY id')" = $'1|3\n2|2' ]
+	sql -c 'ALTER TABLE sale ADD COLUMN more text'
+	sql -c "SELECT obj_description('current_sale'::regclass)" | grep '^newest version of each key, kept by pg-load'
+	events history | pg-load
+	[ "$(sql -c 'SELECT id, units, more FROM current_sale ORDER BY id')" = $'1|3|\n2|2|' ]
+	oid=$(sql -c "SELECT xmin FROM pg_class WHERE relname = 'current_sale'")
+	events history r1=4 | pg-load
+	[ "$(sql -c "SELECT xmin FROM pg_class WHERE relname = 'current_sale'")" = "$oid" ]
+	sql -c 'DROP VIEW current_sale CASCADE'
+	events history | pg-load
+	[ "$(sql -c 'SELECT id, units FROM current_sale ORDER BY id')" = $'1|4\n2|2' ]
+}
+
+@test "the view reads the index of the versions" {
+	seq 1 20000 | sed 's/.*/{"id":&,"units":1}/' | sale | pg-load
+	sql -c "ANALYZE sale"
+	run -0 sql -c "SET enable_seqscan = off" -c "EXPLAIN SELECT * FROM current_sale"
+	[[ $output == *"Index Scan Backward using sale_id_record_idx"* ]]
+	[[ $output != *"Sort"* ]]
+	run -0 sql -c "EXPLAIN SELECT * FROM current_sale WHERE id = 7"
+	[[ $output == *"sale_id_record_idx"* ]]
+}
+
+@test "a relation in the view's place is left alone, and a view that cannot be made is a warning" {
+	sql -c "CREATE VIEW current_sale AS SELECT 7 AS seven"
+	events history r1=1 d1 | pg-load
+	[ "$(sql -c 'TABLE current_sale')" = 7 ]
+	sql -c "DROP VIEW current_sale"
+	events history | pg-load
+	sql -c "ALTER TABLE sale RENAME units TO pieces" -c "ALTER TABLE sale ADD units int"
+	run -0 --separate-stderr pg-load < <(events history r1=2)
+	[[ $stderr == 'pg-load: warning: could not make the view of the newest versions of table "sale": '*'"pieces"'* ]]
+	[ "$(sql -c 'SELECT units FROM sale ORDER BY record DESC LIMIT 1')" = 2 ]
+}
+
+@test "versions of one key in one step are kept in load order, also with one time stamp" {
+	fact() {
+		echo '{"@table":"f","columns":[{"name":"n","type":"int4","generated":"serial"},{"name":"id","type":"int4"},{"name":"v","type":"text"},{"name":"last_updated","type":"timestamp"}],"key":["id"],"mode":"changes","load":"history"}'
+		for v; do echo '{"id":1,"v":"'$v'","last_updated":"2026-01-01T00:00:00"}'; done
+		echo "{\"@end\":{\"rows\":{\"f\":$#}}}"
+	}
+	fact b a | pg-load
+	fact a c b | pg-load
+	[ "$(sql -c "SELECT string_agg(v, ' ' ORDER BY n) FROM f")" = 'b a c b' ]
+	fact b c b | pg-load
+	[ "$(sql -c "SELECT string_agg(v, ' ' ORDER BY n) FROM f")" = 'b a c b c b' ]
+}
+
 @test "one run right after the other gets the lock" {
 	two_staff | staff >in
 	for i in 1 2 3 4 5; do
@@ -544,7 +817,8 @@ at_snapshot() {
 	refused 'neither serial nor identity' '{"@table":"t","columns":[{"name":"a","type":"int4","generated":"x"}]}'
 	refused 'key is generated' '{"@table":"t","columns":[{"name":"a","type":"int4","generated":"serial"}],"key":["a"]}'
 	refused 'starpipe_state' '{"@table":"starpipe_state","columns":[{"name":"source","type":"text"}],"key":["source"]}'
-	refused 'cannot delete' $'{"@table":"t","columns":[{"name":"a","type":"int4"}],"key":["a"]}\n{"@delete":"t","key":{"a":1}}'
+	refused 'no key by which a deleted row' $'{"@table":"t","columns":[{"name":"a","type":"int4"}]}\n{"@delete":"t","key":{"a":1}}'
+	refused '"_deleted" has the name' '{"@table":"t","columns":[{"name":"a","type":"int4"},{"name":"_deleted","type":"bool"},{"name":"n","type":"int4","generated":"serial"}],"key":["a"],"load":"history"}'
 	refused 'rows cannot have it' $'{"@table":"t","columns":[{"name":"a","type":"int4"},{"name":"b","type":"int4","generated":"serial"}],"key":["a"]}\n{"a":1,"b":1}'
 }
 
