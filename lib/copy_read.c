@@ -129,6 +129,11 @@ static void add_json_value(struct buf *b, struct str s, bool in_array)
 	}
 }
 
+void copy_read_json(struct buf *b, struct str json)
+{
+	add_json_value(b, json, false);
+}
+
 /* Text that has no COPY escapes (any more). */
 static void add_value(struct buf *b, enum pg_base base, struct str s, bool in_array)
 {

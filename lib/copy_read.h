@@ -16,6 +16,9 @@ int copy_read(struct buf *b, const struct pg_type *t, struct str field, struct e
 /* The same for text that COPY has not escaped, of a value that is not NULL. */
 int copy_read_plain(struct buf *b, const struct pg_type *t, struct str text, struct err *e);
 
+/* The value for a column of type json or jsonb whose text, not escaped, is json. */
+void copy_read_json(struct buf *b, struct str json);
+
 /* The same field's text as it was before COPY escaped it. */
 void copy_plain(struct buf *b, struct str field);
 

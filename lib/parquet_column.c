@@ -20,14 +20,6 @@ struct parquet_finished {
 	char data[];
 };
 
-size_t parquet_width(const struct parquet_leaf *l)
-{
-	static const size_t widths[] = { [PQ_INT32] = 4, [PQ_INT64] = 8, [PQ_INT96] = 12,
-					 [PQ_FLOAT] = 4, [PQ_DOUBLE] = 8, [PQ_BYTES] = 0 };
-
-	return l->type == PQ_FIXED ? (size_t)l->type_length : widths[l->type];
-}
-
 static void add_u32(struct buf *b, uint32_t v)
 {
 	unsigned char bytes[4] = { (unsigned char)v, (unsigned char)(v >> 8),
@@ -52,17 +44,34 @@ static uint64_t mix(uint64_t h)
 	return h ^ h >> 32;
 }
 
-static uint32_t hash_of(const char *p, size_t n)
+static uint32_t load32(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
+/* Eight bytes at a time; the last of them overlap those before. */
+static inline uint32_t hash_of(const char *p, size_t n)
 {
 	uint64_t h = n, tail = 0;
 
-	for (; n >= 8; p += 8, n -= 8)
-		h = mix(h ^ load64(p));
-	memcpy(&tail, p, n);
-	return (uint32_t)mix(mix(h ^ tail));
+	if (n == 8)
+		return (uint32_t)(mix(load64(p)) >> 16);
+	for (size_t i = 0; i + 8 < n; i += 8)
+		h = mix(h ^ load64(p + i));
+	if (n > 8)
+		tail = load64(p + n - 8);
+	else if (n >= 4)
+		tail = (uint64_t)load32(p) << 32 | load32(p + n - 4);
+	else
+		for (size_t i = 0; i < n; i++)
+			tail = tail << 8 | (unsigned char)p[i];
+	return (uint32_t)(mix(h ^ tail) >> 16);
 }
 
-static bool entry_is(const struct parquet_column *c, size_t i, const char *p, size_t n)
+static inline bool entry_is(const struct parquet_column *c, size_t i, const char *p, size_t n)
 {
 	const struct parquet_dictionary *d = &c->dict;
 	const char *entry;
@@ -76,59 +85,57 @@ static bool entry_is(const struct parquet_column *c, size_t i, const char *p, si
 	       memcmp(entry, p, n) == 0;
 }
 
-static void place(struct parquet_dictionary *d, size_t i)
+static void place(struct parquet_dictionary *d, uint64_t entry)
 {
-	size_t slot = d->hashes[i] & (d->slot_count - 1);
+	size_t slot = (entry >> 32) & (d->slot_count - 1);
 
 	while (d->slots[slot])
 		slot = (slot + 1) & (d->slot_count - 1);
-	d->slots[slot] = (uint32_t)i + 1;
+	d->slots[slot] = entry;
 }
 
 static void grow_slots(struct parquet_dictionary *d)
 {
-	free(d->slots);
+	struct parquet_dictionary old = *d;
+
 	d->slot_count = d->slot_count ? d->slot_count * 2 : FIRST_SLOTS;
 	d->slots = xcalloc(d->slot_count, sizeof(*d->slots));
-	for (size_t i = 0; i < d->count; i++)
-		place(d, i);
+	for (size_t i = 0; i < old.slot_count; i++)
+		if (old.slots[i])
+			place(d, old.slots[i]);
+	free(old.slots);
 }
 
 static void add_entry(struct parquet_column *c, const char *p, size_t n, uint32_t hash)
 {
 	struct parquet_dictionary *d = &c->dict;
 
-	if (d->count == d->cap) {
-		d->cap = d->cap ? d->cap * 2 : FIRST_SLOTS / 2;
-		d->hashes = xrealloc(d->hashes, d->cap * sizeof(*d->hashes));
-		if (c->leaf.type == PQ_BYTES)
-			d->offsets = xrealloc(d->offsets, d->cap * sizeof(*d->offsets));
-	}
 	if (c->leaf.type == PQ_BYTES) {
+		GROW(d->offsets, d->count, d->cap);
 		add_u32(&d->values, (uint32_t)n);
 		d->offsets[d->count] = (uint32_t)d->values.len;
 	}
 	buf_add(&d->values, p, n);
-	d->hashes[d->count++] = hash;
+	d->count++;
 	if (d->count * 2 > d->slot_count)
 		grow_slots(d);
-	else
-		place(d, d->count - 1);
+	place(d, (uint64_t)hash << 32 | d->count);
 }
 
 /* The value's entry; *added says whether it is new. */
-static uint32_t look_up(struct parquet_column *c, const char *p, size_t n, bool *added)
+static inline uint32_t look_up(struct parquet_column *c, const char *p, size_t n, bool *added)
 {
 	struct parquet_dictionary *d = &c->dict;
-	uint32_t hash = hash_of(p, n), i;
+	uint32_t hash = hash_of(p, n);
+	uint64_t entry;
 
 	if (!d->slot_count)
 		grow_slots(d);
-	for (size_t slot = hash & (d->slot_count - 1); (i = d->slots[slot]) != 0;
+	for (size_t slot = hash & (d->slot_count - 1); (entry = d->slots[slot]) != 0;
 	     slot = (slot + 1) & (d->slot_count - 1))
-		if (d->hashes[i - 1] == hash && entry_is(c, i - 1, p, n)) {
+		if (entry >> 32 == hash && entry_is(c, (uint32_t)entry - 1, p, n)) {
 			*added = false;
-			return i - 1;
+			return (uint32_t)entry - 1;
 		}
 	*added = true;
 	add_entry(c, p, n, hash);
@@ -139,7 +146,6 @@ static void drop_dictionary(struct parquet_dictionary *d)
 {
 	buf_release(&d->values);
 	free(d->offsets);
-	free(d->hashes);
 	free(d->slots);
 	*d = (struct parquet_dictionary){ 0 };
 }
@@ -234,12 +240,27 @@ static void note_float(struct parquet_stats *s, double v)
 
 /* --- values --- */
 
-static void note_row(struct parquet_column *c, bool present)
+/* The bits begin with the page's first null: until then all are set. */
+static void begin_bits(struct parquet_column *c)
 {
-	if (c->rows % 8 == 0)
-		buf_addch(&c->bits, 0);
-	if (present)
-		c->bits.data[c->rows / 8] |= (char)(1 << c->rows % 8);
+	size_t bytes = c->rows / 8 + (c->rows % 8 > 0);
+
+	buf_need(&c->bits, PAGE_ROWS / 8 + 1);
+	memset(c->bits.data, 0xff, bytes);
+	if (c->rows % 8)
+		c->bits.data[bytes - 1] = (char)((1 << c->rows % 8) - 1);
+	c->bits.len = bytes;
+}
+
+static inline void note_row(struct parquet_column *c, bool present)
+{
+	if (c->present < c->rows || !present) {
+		if (c->present == c->rows)
+			begin_bits(c);
+		if (c->rows % 8 == 0)
+			buf_addch(&c->bits, 0);
+		c->bits.data[c->rows / 8] |= (char)(present << c->rows % 8);
+	}
 	c->rows++;
 	c->present += present;
 }
@@ -268,7 +289,7 @@ void parquet_column_bool(struct parquet_column *c, bool v)
 }
 
 /* Has the value to be looked at for the statistics? One that is in the dictionary was. */
-static bool add_value(struct parquet_column *c, const char *p, size_t n)
+static inline bool add_value(struct parquet_column *c, const char *p, size_t n)
 {
 	bool added = true;
 
@@ -483,7 +504,7 @@ size_t parquet_column_held(const struct parquet_column *c)
 {
 	return c->page_bytes + c->values.cap + c->bits.cap + c->index_cap * sizeof(*c->indexes) +
 	       c->dict.values.cap + c->dict.slot_count * sizeof(*c->dict.slots) +
-	       c->dict.cap * 2 * sizeof(*c->dict.hashes);
+	       c->dict.cap * sizeof(*c->dict.offsets);
 }
 
 /* A text is cut between characters, and the greatest gets greater by it: its last character that

@@ -14,7 +14,7 @@
 #include "parquet_meta.h"
 
 enum {
-	PAGE_ROWS = 20000,     /* as parquet-java and pyarrow cut them */
+	PAGE_ROWS = 20000, /* as parquet-java and pyarrow cut them */
 	PAGE_BYTES = 1 << 20,
 	DICTIONARY_BYTES = 512 * 1024,
 	DICTIONARY_ENTRIES = 1 << 16,
@@ -28,20 +28,19 @@ struct parquet_bound { /* of PQ_BYTES and PQ_FIXED: the first bytes of the least
 };
 
 struct parquet_stats {
-	bool any;               /* min and max are of something */
+	bool any; /* min and max are of something */
 	uint64_t nulls, nans;
-	int64_t min, max;       /* integers and bools */
+	int64_t min, max; /* integers and bools */
 	double fmin, fmax;
 	struct parquet_bound low, high;
 };
 
 struct parquet_dictionary {
-	struct buf values;      /* PLAIN */
-	uint32_t *offsets;      /* of a PQ_BYTES's entries in values, behind their lengths */
-	uint32_t *hashes;
+	struct buf values; /* PLAIN */
+	uint32_t *offsets; /* of a PQ_BYTES's entries in values, behind their lengths */
 	size_t count, cap;
-	uint32_t *slots;        /* entry + 1, or 0 */
-	size_t slot_count;      /* a power of 2 */
+	uint64_t *slots;   /* a hash above an entry + 1, or 0 */
+	size_t slot_count; /* a power of 2 */
 };
 
 static inline bool parquet_dictionary_large(const struct parquet_dictionary *d)
@@ -49,23 +48,23 @@ static inline bool parquet_dictionary_large(const struct parquet_dictionary *d)
 	return d->values.len > DICTIONARY_BYTES || d->count > DICTIONARY_ENTRIES;
 }
 
-struct parquet_finished;        /* a page as it will stand in the file */
+struct parquet_finished; /* a page as it will stand in the file */
 
 struct parquet_column {
 	struct parquet_leaf leaf;
 	enum block_codec codec;
-	bool dictionary;        /* try one in the next row group */
+	bool dictionary; /* try one in the next row group */
 	/* the open page */
-	bool indexed;           /* it holds indexes into dict */
+	bool indexed; /* it holds indexes into dict */
 	uint32_t rows, present;
-	struct buf bits;        /* which rows are not null */
-	struct buf values;      /* PLAIN */
+	struct buf bits;   /* which rows are not null, if any is */
+	struct buf values; /* PLAIN */
 	uint32_t *indexes;
 	size_t index_count, index_cap;
 	/* the row group so far */
 	struct parquet_dictionary dict;
 	struct parquet_finished *pages, *last;
-	size_t page_bytes;      /* in memory */
+	size_t page_bytes; /* in memory */
 	uint64_t stored_bytes, raw_bytes, row_count;
 	int32_t plain_pages, indexed_pages;
 	struct parquet_stats stats;
@@ -76,8 +75,8 @@ void parquet_column_init(struct parquet_column *c, const struct parquet_leaf *le
 
 void parquet_column_null(struct parquet_column *c);
 void parquet_column_bool(struct parquet_column *c, bool v);
-void parquet_column_int(struct parquet_column *c, int64_t v); /* PQ_INT32, PQ_INT64 */
-void parquet_column_float(struct parquet_column *c, double v); /* PQ_FLOAT, PQ_DOUBLE */
+void parquet_column_int(struct parquet_column *c, int64_t v);      /* PQ_INT32, PQ_INT64 */
+void parquet_column_float(struct parquet_column *c, double v);     /* PQ_FLOAT, PQ_DOUBLE */
 void parquet_column_bytes(struct parquet_column *c, struct str v); /* PQ_BYTES, PQ_FIXED */
 
 /* After a value: cut the page if it is full. */

@@ -5,24 +5,20 @@
 
 #include "json.h"
 #include "mem.h"
+#include "parquet_type.h"
 #include "value.h"
 
 enum {
-	LOOK = 64 * 1024,         /* bytes of rows after which the row group's size is looked at */
-	GROUP_ROWS = 1 << 20,     /* as pyarrow has it */
-	MAX_PRECISION = 38,
-	UNIX_DAYS = 10957         /* from 1970-01-01, Parquet's day 0, to PostgreSQL's 2000-01-01 */
+	LOOK = 64 * 1024,    /* bytes of rows after which the row group's size is looked at */
+	GROUP_ROWS = 1 << 20 /* as pyarrow has it */
 };
-#define UNIX_USECS (UNIX_DAYS * USECS_PER_DAY)
-
-enum conversion { TO_BOOL, TO_INT, TO_FLOAT, TO_DECIMAL, TO_DATE, TO_TIME, TO_TIMESTAMP, TO_TEXT,
-		  TO_BYTES, TO_JSON, TO_ARRAY };
+#define UNIX_USECS (PQ_UNIX_DAYS * USECS_PER_DAY)
 
 struct output {
 	struct parquet_column column;
-	enum conversion conversion;
+	enum parquet_form form;
 	struct sqltype type;
-	size_t field;                /* index among the table's columns */
+	size_t field; /* index among the table's columns */
 };
 
 struct note {
@@ -39,111 +35,14 @@ struct parquet_writer {
 	size_t output_count;
 	struct parquet_column deleted; /* only with options.deletes */
 	uint64_t offset, rows, group_rows;
-	size_t fresh;                /* bytes of rows since the size was looked at */
-	struct buf groups;           /* the footer's RowGroups so far */
+	size_t fresh;      /* bytes of rows since the size was looked at */
+	struct buf groups; /* the footer's RowGroups so far */
 	size_t group_count;
 	struct note *notes;
 	size_t note_count, note_cap;
-	struct arena arena;          /* of one value */
+	struct arena arena; /* of one value */
 	struct buf text;
 };
-
-/* --- types --- */
-
-/* numeric(3,-2) has whole hundreds, numeric(2,5) only digits far behind the point: both fit in a
- * DECIMAL of more digits. */
-static int decimal_leaf(struct parquet_leaf *l, const struct wire_column *c, struct err *e)
-{
-	static const int lengths[] = { 9, 9, 9, 10, 10, 11, 11, 11, 12, 12, 13, 13, 13,
-				       14, 14, 15, 15, 16, 16, 16 }; /* of precision 19 and up */
-	int precision = c->type.mods[0], scale = c->type.mods[1];
-
-	if (precision >= 0) {
-		precision = scale < 0 ? precision - scale : precision < scale ? scale : precision;
-		scale = scale < 0 ? 0 : scale;
-	}
-	if (precision < 1 || precision > MAX_PRECISION) {
-		err_set(e, BAD_DATA, "column \"%s\": Parquet has no number for the type %s", c->name,
-			c->type_name);
-		return err_hint(e, BAD_DATA, precision < 1 ?
-				"Give the column a precision, as in numeric(20,4), or write numbers "
-				"as text with --numeric-as string." :
-				"DECIMAL ends at 38 digits; --numeric-as string has no end.");
-	}
-	l->logical = PQ_DECIMAL;
-	l->precision = precision;
-	l->scale = scale;
-	l->type = precision <= 9 ? PQ_INT32 : precision <= 18 ? PQ_INT64 : PQ_FIXED;
-	l->type_length = precision > 18 ? lengths[precision - 19] : 0;
-	return OK;
-}
-
-static void int_leaf(struct parquet_leaf *l, enum pg_base base)
-{
-	l->type = base == PG_INT8 ? PQ_INT64 : PQ_INT32;
-	if (base == PG_INT2) {
-		l->logical = PQ_INTEGER;
-		l->bits = 16;
-		l->is_signed = true;
-	}
-}
-
-static void time_leaf(struct parquet_leaf *l, enum pg_base base)
-{
-	l->type = base == PG_DATE ? PQ_INT32 : PQ_INT64;
-	l->logical = base == PG_DATE ? PQ_DATE : base == PG_TIME ? PQ_TIME : PQ_TIMESTAMP;
-	l->unit = PQ_MICROS;
-	l->utc = base == PG_TIMESTAMPTZ;
-}
-
-/* The column of a Parquet file for a column of a table, and how its values get there. */
-static int choose(struct output *o, const struct parquet_options *options,
-		  const struct wire_column *c, struct parquet_leaf *l, struct err *e)
-{
-	enum pg_base base = c->type.base;
-
-	*l = (struct parquet_leaf){ .name = c->name, .optional = true };
-	l->type = PQ_BYTES;
-	l->logical = PQ_STRING;
-	o->conversion = TO_TEXT;
-	if (c->type.array) {
-		o->conversion = TO_ARRAY;
-		return OK;
-	}
-	switch (base) {
-	case PG_BOOL:
-		o->conversion = TO_BOOL;
-		l->type = PQ_BOOLEAN;
-		l->logical = PQ_PLAIN;
-		break;
-	case PG_INT2: case PG_INT4: case PG_INT8:
-		o->conversion = TO_INT;
-		l->logical = PQ_PLAIN;
-		int_leaf(l, base);
-		break;
-	case PG_FLOAT4: case PG_FLOAT8:
-		o->conversion = TO_FLOAT;
-		l->type = base == PG_FLOAT4 ? PQ_FLOAT : PQ_DOUBLE;
-		l->logical = PQ_PLAIN;
-		break;
-	case PG_NUMERIC:
-		if (options->numeric_text)
-			break;
-		o->conversion = TO_DECIMAL;
-		return decimal_leaf(l, c, e);
-	case PG_DATE: case PG_TIME: case PG_TIMESTAMP: case PG_TIMESTAMPTZ:
-		o->conversion = base == PG_DATE ? TO_DATE : base == PG_TIME ? TO_TIME : TO_TIMESTAMP;
-		time_leaf(l, base);
-		break;
-	case PG_BYTEA:
-		o->conversion = TO_BYTES;
-		l->logical = PQ_PLAIN;
-		break;
-	case PG_JSON: case PG_JSONB: o->conversion = TO_JSON; break;
-	default: break;
-	}
-	return OK;
-}
 
 /* --- values --- */
 
@@ -211,7 +110,6 @@ static bool plain_time(struct str s, int64_t *usecs)
 	return true;
 }
 
-/* The infinities are what DuckDB takes for them: the greatest numbers. */
 static int put_date(struct parquet_writer *w, struct output *o, const struct field *f,
 		    struct err *e)
 {
@@ -224,9 +122,9 @@ static int put_date(struct parquet_writer *w, struct output *o, const struct fie
 	}
 	if ((rc = value_from_field(&v, o->type, f, &w->arena, e)) != OK)
 		return rc;
-	parquet_column_int(&o->column, v.i == DATE_INFINITY	    ? INT32_MAX :
-				       v.i == DATE_MINUS_INFINITY ? -INT32_MAX :
-								    v.i + UNIX_DAYS);
+	parquet_column_int(&o->column, v.i == DATE_INFINITY       ? PQ_DATE_INFINITY :
+				       v.i == DATE_MINUS_INFINITY ? -PQ_DATE_INFINITY :
+								    v.i + PQ_UNIX_DAYS);
 	return OK;
 }
 
@@ -259,7 +157,7 @@ static bool plain_timestamp(struct str s, bool zone, int64_t *usecs)
 }
 
 static int put_timestamp(struct parquet_writer *w, struct output *o, const struct field *f,
-		      struct err *e)
+			 struct err *e)
 {
 	struct value v;
 	int64_t usecs;
@@ -273,30 +171,52 @@ static int put_timestamp(struct parquet_writer *w, struct output *o, const struc
 	if ((rc = value_from_field(&v, o->type, f, &w->arena, e)) != OK)
 		return rc;
 	if (v.i == TS_INFINITY || v.i == TS_MINUS_INFINITY)
-		usecs = v.i == TS_INFINITY ? INT64_MAX : -INT64_MAX;
-	else if (__builtin_add_overflow(v.i, UNIX_USECS, &usecs) || usecs == INT64_MAX)
+		usecs = v.i == TS_INFINITY ? PQ_TIMESTAMP_INFINITY : -PQ_TIMESTAMP_INFINITY;
+	else if (__builtin_add_overflow(v.i, UNIX_USECS, &usecs) || usecs == PQ_TIMESTAMP_INFINITY)
 		return no_value(o, f, e);
 	parquet_column_int(&o->column, usecs);
 	return OK;
 }
 
+/* So few digits that they fit. */
+static bool plain_int(struct str s, size_t most, int64_t *n)
+{
+	bool neg = s.data[0] == '-';
+	int64_t v = 0;
+
+	if (s.len > most)
+		return false;
+	for (size_t i = neg; i < s.len; i++) {
+		unsigned d = (unsigned char)s.data[i] - '0';
+
+		if (d > 9)
+			return false;
+		v = v * 10 + d;
+	}
+	*n = neg ? -v : v;
+	return true;
+}
+
 static int put_int(struct parquet_writer *w, struct output *o, const struct field *f,
-		    struct err *e)
+		   struct err *e)
 {
 	struct value v;
-	int rc = value_from_field(&v, o->type, f, &w->arena, e);
+	int rc;
 
-	if (rc == OK)
-		parquet_column_int(&o->column, v.i);
-	return rc;
+	if ((f->kind != F_NUMBER || o->type.base == PG_INT2 ||
+	     !plain_int(f->text, o->type.base == PG_INT4 ? 9 : 18, &v.i)) &&
+	    (rc = value_from_field(&v, o->type, f, &w->arena, e)) != OK)
+		return rc;
+	parquet_column_int(&o->column, v.i);
+	return OK;
 }
 
 /* A decimal of few digits is one exact number divided or multiplied by another: one rounding
  * (Clinger 1990). False where it is not so simple. */
 static bool plain_float(struct str s, bool narrow, double *d)
 {
-	static const double powers[] = { 1e0,  1e1,  1e2,  1e3,	 1e4,  1e5,  1e6,  1e7,
-					 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
+					 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 					 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 	uint64_t m = 0, most = narrow ? 1u << 24 : (uint64_t)1 << 53;
 	int behind = 0;
@@ -321,7 +241,7 @@ static bool plain_float(struct str s, bool narrow, double *d)
 }
 
 static int put_float(struct parquet_writer *w, struct output *o, const struct field *f,
-		      struct err *e)
+		     struct err *e)
 {
 	struct value v;
 	int rc;
@@ -371,6 +291,36 @@ static bool plain_decimal(struct str s, int precision, int scale, __int128 *n)
 	return true;
 }
 
+/* The same where 18 digits are enough. */
+static bool small_decimal(struct str s, int precision, int scale, int64_t *n)
+{
+	static const int64_t powers[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
+					  100000000, 1000000000 };
+	bool neg = s.data[0] == '-';
+	int64_t m = 0;
+	size_t point = s.len;
+	int behind;
+
+	if (s.len > 18 || scale > 9)
+		return false;
+	for (size_t i = neg; i < s.len; i++) {
+		unsigned d = (unsigned char)s.data[i] - '0';
+
+		if (d <= 9)
+			m = m * 10 + d;
+		else if (s.data[i] == '.')
+			point = i + 1;
+		else
+			return false;
+	}
+	behind = (int)(s.len - point);
+	if (behind > scale || (int)s.len - neg - (behind > 0) + scale - behind > precision)
+		return false;
+	m *= powers[scale - behind];
+	*n = neg ? -m : m;
+	return true;
+}
+
 static int decimal_misfit(const struct output *o, struct str text, struct err *e)
 {
 	err_set(e, BAD_DATA, "%.*s does not fit DECIMAL(%d,%d)",
@@ -388,6 +338,11 @@ static int put_decimal(struct parquet_writer *w, struct output *o, const struct 
 	__int128 n;
 	int rc;
 
+	if (l->type != PQ_FIXED && f->kind == F_NUMBER &&
+	    small_decimal(f->text, l->precision, l->scale, &v.i)) {
+		parquet_column_int(&o->column, v.i);
+		return OK;
+	}
 	if (f->kind != F_NUMBER || !plain_decimal(f->text, l->precision, l->scale, &n)) {
 		if ((rc = value_from_field(&v, o->type, f, &w->arena, e)) != OK)
 			return rc;
@@ -434,8 +389,8 @@ static int put_text(struct parquet_writer *w, struct output *o, const struct fie
 
 static int nibble(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ?
-	       (c | 0x20) - 'a' + 10 : -1;
+	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 :
+											 -1;
 }
 
 /* \x00ff */
@@ -472,7 +427,7 @@ static int put_json(struct parquet_writer *w, struct output *o, const struct fie
 	struct value v;
 	int rc = OK;
 
-	if (o->conversion == TO_JSON) {
+	if (o->form == PQF_JSON) {
 		rc = value_from_field(&v, o->type, f, &w->arena, e);
 		s = v.s;
 	} else if (f->kind == F_STRING) {
@@ -490,20 +445,21 @@ static int put_value(struct parquet_writer *w, struct output *o, const struct fi
 		parquet_column_null(&o->column);
 		return OK;
 	}
-	switch (o->conversion) {
-	case TO_BOOL:
+	switch (o->form) {
+	case PQF_BOOL:
 		if (f->kind != F_TRUE && f->kind != F_FALSE)
 			return no_value(o, f, e);
 		parquet_column_bool(&o->column, f->kind == F_TRUE);
 		return OK;
-	case TO_INT: return put_int(w, o, f, e);
-	case TO_FLOAT: return put_float(w, o, f, e);
-	case TO_DECIMAL: return put_decimal(w, o, f, e);
-	case TO_DATE: return put_date(w, o, f, e);
-	case TO_TIME: return put_time(w, o, f, e);
-	case TO_TIMESTAMP: return put_timestamp(w, o, f, e);
-	case TO_BYTES: return put_bytes(w, o, f, e);
-	case TO_JSON: case TO_ARRAY: return put_json(w, o, f, e);
+	case PQF_INT: return put_int(w, o, f, e);
+	case PQF_FLOAT: return put_float(w, o, f, e);
+	case PQF_DECIMAL: return put_decimal(w, o, f, e);
+	case PQF_DATE: return put_date(w, o, f, e);
+	case PQF_TIME: return put_time(w, o, f, e);
+	case PQF_TIMESTAMP: return put_timestamp(w, o, f, e);
+	case PQF_BYTES: return put_bytes(w, o, f, e);
+	case PQF_JSON:
+	case PQF_ARRAY: return put_json(w, o, f, e);
 	default: return put_text(w, o, f, e);
 	}
 }
@@ -632,7 +588,8 @@ int parquet_writer_delete(struct parquet_writer *w, const struct field *key, str
 
 	if (!w->options.deletes) {
 		err_set(e, BAD_DATA, "a row of table \"%s\" was deleted, and the file has no column "
-			"for that", w->table->name);
+				     "for that",
+			w->table->name);
 		return err_hint(e, BAD_DATA, "Add one with --deletes.");
 	}
 	if (!key)
@@ -685,8 +642,9 @@ static int open_columns(struct parquet_writer *w, struct err *e)
 			continue;
 		if (w->options.deletes && strcmp(c->name, "_deleted") == 0)
 			return err_set(e, BAD_DATA, "table \"%s\" has a column \"_deleted\" already, "
-				       "which --deletes would add", t->name);
-		if ((rc = choose(o, &w->options, c, &leaf, e)) != OK)
+						    "which --deletes would add",
+				       t->name);
+		if ((rc = parquet_leaf_of(&leaf, &o->form, c, w->options.numeric_text, e)) != OK)
 			return rc;
 		o->type = sqltype_of_wire(&c->type, c->type_name);
 		o->field = i;
@@ -724,8 +682,11 @@ int parquet_writer_open(struct parquet_writer **out, const struct wire_table *t,
 static int converted_of(const struct parquet_leaf *l)
 {
 	static const int known[] = {
-		[PQ_STRING] = PQC_UTF8, [PQ_DECIMAL] = PQC_DECIMAL, [PQ_DATE] = PQC_DATE,
-		[PQ_TIME] = PQC_TIME_MICROS, [PQ_TIMESTAMP] = PQC_TIMESTAMP_MICROS,
+		[PQ_STRING] = PQC_UTF8,
+		[PQ_DECIMAL] = PQC_DECIMAL,
+		[PQ_DATE] = PQC_DATE,
+		[PQ_TIME] = PQC_TIME_MICROS,
+		[PQ_TIMESTAMP] = PQC_TIMESTAMP_MICROS,
 		[PQ_INTEGER] = PQC_INT_16,
 	};
 
