@@ -256,17 +256,25 @@ void merge_add_copy_gone(struct buf *b, const struct merge *m)
 	buf_addz(b, " FROM STDIN");
 }
 
+/* GROUP BY the key, and only those with several rows */
+static void add_several(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, " FROM ");
+	add_stage(b, m);
+	buf_addz(b, " GROUP BY ");
+	add_stage_key(b, m);
+	buf_addz(b, " HAVING count(*) > 1");
+}
+
 void merge_add_prune(struct buf *b, const struct merge *m)
 {
 	buf_addz(b, "DELETE FROM ");
 	add_stage(b, m);
 	buf_addz(b, " AS s USING (SELECT ");
 	add_stage_key(b, m);
-	buf_addz(b, ", max(line) AS last FROM ");
-	add_stage(b, m);
-	buf_addz(b, " GROUP BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " HAVING count(*) > 1) AS t WHERE s.line < t.last");
+	buf_addz(b, ", max(line) AS last");
+	add_several(b, m);
+	buf_addz(b, ") AS t WHERE s.line < t.last");
 	for (size_t i = 0; i < m->key_count; i++)
 		buf_addf(b, " AND s.c%zu = t.c%zu", m->key[i], m->key[i]);
 }
@@ -395,6 +403,13 @@ void merge_add_delete(struct buf *b, const struct merge *m)
 
 /* --- rows --- */
 
+void merge_add_several(struct buf *b, const struct merge *m)
+{
+	buf_addz(b, "SELECT");
+	add_several(b, m);
+	buf_addz(b, " LIMIT 1");
+}
+
 /* A version in 32 characters. Deletes are all alike: what went before them tells of which row. */
 static void add_stage_digest(struct buf *b, const struct merge *m)
 {
@@ -417,11 +432,8 @@ static void add_step_versions(struct buf *b, const struct merge *m)
 {
 	buf_addz(b, "WITH many AS (SELECT ");
 	add_stage_key(b, m);
-	buf_addz(b, " FROM ");
-	add_stage(b, m);
-	buf_addz(b, " GROUP BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " HAVING count(*) > 1), rows AS (SELECT s.*, ");
+	add_several(b, m);
+	buf_addz(b, "), rows AS (SELECT s.*, ");
 	add_stage_digest(b, m);
 	buf_addz(b, " FROM ");
 	add_stage(b, m);

@@ -92,6 +92,9 @@ void merge_add_delete(struct buf *b, const struct merge *m);
 /* MERGE_UPSERT: drop from the stage all but the last row of each key. */
 void merge_add_prune(struct buf *b, const struct merge *m);
 
+/* A query that has a row if a key has several in the stage. */
+void merge_add_several(struct buf *b, const struct merge *m);
+
 /* MERGE_HISTORY: drop from the stage the versions of a key that the table ends with already, in
  * that order: a step that is loaded again. A step's only version of a key is merge_add_insert's. */
 void merge_add_repeats(struct buf *b, const struct merge *m);

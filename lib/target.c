@@ -621,17 +621,30 @@ static int upsert(struct target *t, PGconn *conn, struct buf *sql, struct target
 	return sql->len ? write_rows(t, conn, sql, "update", &counts->updated, counts, e) : OK;
 }
 
+/* Only a stream of changes has several versions of a key; of a whole table it has one. */
+static int drop_repeats(struct target *t, PGconn *conn, struct buf *sql, struct err *e)
+{
+	uint64_t several = 0;
+	int rc;
+
+	if (t->merge.fresh || t->merge.table->mode == WIRE_FULL)
+		return OK;
+	merge_add_several(sql, &t->merge);
+	if ((rc = run(conn, sql, "merge", t, &several, e)) != OK || several == 0)
+		return rc;
+	buf_reset(sql);
+	merge_add_repeats(sql, &t->merge);
+	return run(conn, sql, "merge", t, NULL, e);
+}
+
 static int append(struct target *t, PGconn *conn, struct buf *sql, struct target_counts *counts,
 		  struct err *e)
 {
-	int rc;
+	int rc = drop_repeats(t, conn, sql, e);
 
-	if (!t->merge.fresh) {
-		merge_add_repeats(sql, &t->merge);
-		if ((rc = run(conn, sql, "merge", t, NULL, e)) != OK)
-			return rc;
-		buf_reset(sql);
-	}
+	if (rc != OK)
+		return rc;
+	buf_reset(sql);
 	merge_add_insert(sql, &t->merge);
 	return write_rows(t, conn, sql, "load", &counts->inserted, counts, e);
 }
