@@ -13,7 +13,8 @@ static const char *const names[] = { "none", "snappy", "gzip", "lzo", "brotli", 
 
 bool block_parse(const char *name, enum block_codec *codec)
 {
-	static const enum block_codec written[] = { BLOCK_NONE, BLOCK_SNAPPY, BLOCK_GZIP, BLOCK_ZSTD };
+	static const enum block_codec written[] = { BLOCK_NONE, BLOCK_SNAPPY, BLOCK_GZIP,
+						    BLOCK_ZSTD };
 
 	for (size_t i = 0; i < sizeof(written) / sizeof(*written); i++)
 		if (strcmp(name, names[written[i]]) == 0) {
@@ -82,7 +83,8 @@ static bool unpack_hadoop(struct str in, char *out, size_t len)
 		size_t raw = big_endian(rest.data), packed = big_endian(rest.data + 4);
 		struct str block = { rest.data + 8, packed };
 
-		if (packed > rest.len - 8 || raw > len - done || !unpack_lz4(block, out + done, raw))
+		if (packed > rest.len - 8 || raw > len - done ||
+		    !unpack_lz4(block, out + done, raw))
 			break;
 		done += raw;
 		rest = (struct str){ block.data + packed, rest.len - 8 - packed };
@@ -119,5 +121,8 @@ int block_unpack(int codec, struct str in, char *out, size_t len, struct err *e)
 		return err_set(e, BAD_DATA, "the codec %s (%d) is not supported", block_name(codec),
 			       codec);
 	}
-	return ok ? OK : err_set(e, BAD_DATA, "%zu bytes of codec %s are not %zu bytes of data", in.len, block_name(codec), len);
+	if (ok)
+		return OK;
+	return err_set(e, BAD_DATA, "%zu bytes of codec %s are not %zu bytes of data", in.len,
+		       block_name(codec), len);
 }

@@ -11,7 +11,7 @@ enum {
 	FIRST_SLOTS = 1024,
 	SURE = 1000,  /* values from which that most are distinct is no accident */
 	LARGE = 4096, /* a value that is worth no place in a dictionary */
-	RUN = 16      /* indexes that are equal, from which a run of them is shorter than each of them */
+	RUN = 16      /* equal indexes, from which on a run of them is shorter than each */
 };
 
 struct parquet_finished {
@@ -405,7 +405,8 @@ static int keep_page(struct parquet_column *c, enum parquet_page type, struct st
 	int rc = block_pack(c->codec, body, &packed, e);
 
 	if (rc == OK && (body.len > INT32_MAX || packed.len > INT32_MAX))
-		rc = err_set(e, BAD_DATA, "a value of %zu bytes is too large for Parquet", body.len);
+		rc = err_set(e, BAD_DATA, "a value of %zu bytes is too large for Parquet",
+			     body.len);
 	if (rc != OK)
 		goto done;
 	thrift_put_struct(&o, 0);

@@ -117,7 +117,8 @@ static bool delta_init(struct parquet_delta *d, const unsigned char *p, const un
 {
 	uint64_t block, total;
 
-	*d = (struct parquet_delta){ .in = { .p = p, .end = end }, .narrow = narrow, .first = true };
+	*d = (struct parquet_delta){ .in = { .p = p, .end = end }, .narrow = narrow,
+				     .first = true };
 	block = varint_get(&d->in);
 	d->mini_count = varint_get(&d->in);
 	total = varint_get(&d->in);
@@ -132,7 +133,7 @@ static bool delta_init(struct parquet_delta *d, const unsigned char *p, const un
 	return true;
 }
 
-/* The header of the next block, when the last one's miniblocks are used up; else the next of them. */
+/* The next miniblock: of the next block, when this one's are used up. */
 static bool next_mini(struct parquet_delta *d)
 {
 	if (d->mini == d->mini_count) {
@@ -197,7 +198,8 @@ static bool delta_next(struct parquet_delta *d, int64_t *out)
 	return true;
 }
 
-/* Where the numbers end and what they are the lengths of begins: the last miniblock is filled up. */
+/* Where the numbers end and what they are the lengths of begins: the last miniblock is filled
+ * up. */
 static const unsigned char *delta_end(const struct parquet_delta *d)
 {
 	struct thrift_in in = d->in;

@@ -60,8 +60,8 @@ void parquet_hybrid_init(struct parquet_hybrid *h, struct str bytes, int width);
 /* Fill out[0..n); false if there are not as many. */
 bool parquet_hybrid_next(struct parquet_hybrid *h, uint32_t *out, size_t n);
 
-/* Begin with a page's values. dictionary may be NULL. Keeps v->text's memory from page to page: zero
- * v before the first. */
+/* Begin with a page's values. dictionary may be NULL. Zero v before the first: the memory of text
+ * is kept from page to page. */
 int parquet_values_init(struct parquet_values *v, const struct parquet_leaf *leaf,
 			int64_t encoding, struct str body,
 			const struct parquet_dictionary_values *dictionary, struct err *e);

@@ -32,7 +32,8 @@ static void *alloc(struct parquet_meta *m, size_t count, size_t size)
 
 size_t parquet_width(const struct parquet_leaf *l)
 {
-	static const size_t widths[] = { [PQ_INT32] = 4, [PQ_INT64] = 8, [PQ_INT96] = 12, [PQ_FLOAT] = 4, [PQ_DOUBLE] = 8, [PQ_BYTES] = 0 };
+	static const size_t widths[] = { [PQ_INT32] = 4, [PQ_INT64] = 8, [PQ_INT96] = 12,
+					 [PQ_FLOAT] = 4, [PQ_DOUBLE] = 8, [PQ_BYTES] = 0 };
 
 	return l->type == PQ_FIXED ? (size_t)l->type_length : widths[l->type];
 }
@@ -189,7 +190,8 @@ static bool logical_fits(const struct parquet_leaf *l)
 	case PQ_TIMESTAMP: return l->unit && l->type == PQ_INT64;
 	case PQ_INTEGER:
 		return l->bits == 64 ? l->type == PQ_INT64 :
-				       (l->bits == 8 || l->bits == 16 || l->bits == 32) && is_int(l);
+				       (l->bits == 8 || l->bits == 16 || l->bits == 32) &&
+					       is_int(l);
 	case PQ_UUID: return l->type == PQ_FIXED && l->type_length == 16;
 	case PQ_FLOAT16: return l->type == PQ_FIXED && l->type_length == 2;
 	case PQ_INTERVAL: return l->type == PQ_FIXED && l->type_length == 12;

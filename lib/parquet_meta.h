@@ -1,4 +1,4 @@
-/* parquet_meta.h - what stands at the end of a Parquet file: its columns, and where their pages are.
+/* parquet_meta.h - what stands at the end of a Parquet file: its columns, and where pages are.
  *
  * The numbers are the format's own (parquet.thrift). parquet_write.h writes files,
  * parquet_read.h reads them; this is what both talk about, and the reading of a footer, which

@@ -21,7 +21,8 @@ static int out_of_range(const char *what, struct err *e)
 
 static int add_int(struct buf *b, const struct parquet_leaf *l, int64_t v, struct err *e)
 {
-	if (l->logical == PQ_INTEGER && l->bits < 32 && (v < -(1 << (l->bits - 1)) || v >= 1 << (l->bits - 1)))
+	if (l->logical == PQ_INTEGER && l->bits < 32 &&
+	    (v < -(1 << (l->bits - 1)) || v >= 1 << (l->bits - 1)))
 		return out_of_range("number", e);
 	buf_add_i64(b, v);
 	return OK;
@@ -202,7 +203,7 @@ static int add_date(struct buf *b, int64_t days, struct err *e)
 	buf_addch(b, '"');
 	if (!add_plain_date(b, days)) {
 		/* 4713-01-01 BC to 5874897-12-31 */
-		if (days < -2440588 || (days > 2145042541 && days != PQ_DATE_INFINITY))
+		if (days < -2440588 || (days > 2145042905 && days != PQ_DATE_INFINITY))
 			if (days != -PQ_DATE_INFINITY)
 				return out_of_range("date", e);
 		date_format(b, pg);

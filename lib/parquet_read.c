@@ -289,7 +289,8 @@ static void read_header(struct thrift_in *in, struct page_header *h)
 {
 	struct thrift_field outer = { 0, THRIFT_STRUCT }, f = { 0 };
 
-	*h = (struct page_header){ .type = -1, .values = -1, .raw = -1, .stored = -1, .level_encoding = PQE_RLE };
+	*h = (struct page_header){ .type = -1, .values = -1, .raw = -1, .stored = -1,
+				   .level_encoding = PQE_RLE };
 	if (!thrift_struct(in, &outer))
 		return;
 	while (thrift_next(in, &f)) {

@@ -12,24 +12,27 @@ static int decimal_leaf(struct parquet_leaf *l, const struct wire_column *c, str
 	int precision = c->type.mods[0], scale = c->type.mods[1];
 
 	if (precision >= 0) {
-		precision = scale < 0 ? precision - scale : precision < scale ? scale :
-										precision;
+		if (scale < 0)
+			precision -= scale;
 		scale = scale < 0 ? 0 : scale;
+		precision = precision < scale ? scale : precision;
 	}
 	if (precision < 1 || precision > MAX_PRECISION) {
 		err_set(e, BAD_DATA, "column \"%s\": Parquet has no number for the type %s",
 			c->name, c->type_name);
-		return err_hint(e, BAD_DATA,
-				precision < 1 ?
-					"Give the column a precision, as in numeric(20,4), or write "
-					"numbers as text with --numeric-as string." :
-					"DECIMAL ends at 38 digits; --numeric-as string has no end.");
+		if (precision < 1)
+			return err_hint(e, BAD_DATA,
+					"Give the column a precision, as in numeric(20,4), or "
+					"write text with --numeric-as string.");
+		return err_hint(e, BAD_DATA, "DECIMAL ends at 38 digits; text has no end: "
+					     "--numeric-as string.");
 	}
 	l->logical = PQ_DECIMAL;
 	l->precision = precision;
 	l->scale = scale;
-	l->type = precision <= 9 ? PQ_INT32 : precision <= 18 ? PQ_INT64 :
-								PQ_FIXED;
+	l->type = precision <= 9 ? PQ_INT32 : PQ_INT64;
+	if (precision > 18)
+		l->type = PQ_FIXED;
 	l->type_length = precision > 18 ? lengths[precision - 19] : 0;
 	return OK;
 }
@@ -73,7 +76,8 @@ int parquet_leaf_of(struct parquet_leaf *l, enum parquet_form *form, const struc
 		[PG_NUMERIC] = PQF_NUMBER,
 	};
 
-	*l = (struct parquet_leaf){ .name = c->name, .optional = true, .type = PQ_BYTES, .logical = PQ_STRING };
+	*l = (struct parquet_leaf){ .name = c->name, .optional = true, .type = PQ_BYTES,
+				    .logical = PQ_STRING };
 	*form = c->type.array ? PQF_ARRAY : forms[c->type.base];
 	if (c->type.array)
 		return OK;

@@ -98,7 +98,8 @@ static bool plain_time(struct str s, int64_t *usecs)
 {
 	int h, m, sec, fraction = 0, digits = (int)s.len - 9;
 
-	if (s.len < 8 || s.len == 9 || s.len > 15 || !digits_of(s.data, 2, &h) || s.data[2] != ':' ||
+	if (s.len < 8 || s.len == 9 || s.len > 15 || !digits_of(s.data, 2, &h) ||
+	    s.data[2] != ':' ||
 	    !digits_of(s.data + 3, 2, &m) || s.data[5] != ':' || !digits_of(s.data + 6, 2, &sec) ||
 	    h > 23 || m > 59 || sec > 59)
 		return false;
@@ -389,7 +390,9 @@ static int put_text(struct parquet_writer *w, struct output *o, const struct fie
 
 static int nibble(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 :
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 :
 											 -1;
 }
 
@@ -587,8 +590,8 @@ int parquet_writer_delete(struct parquet_writer *w, const struct field *key, str
 	int rc;
 
 	if (!w->options.deletes) {
-		err_set(e, BAD_DATA, "a row of table \"%s\" was deleted, and the file has no column "
-				     "for that",
+		err_set(e, BAD_DATA, "a row of table \"%s\" was deleted, and the file has no "
+				     "column for that",
 			w->table->name);
 		return err_hint(e, BAD_DATA, "Add one with --deletes.");
 	}
@@ -641,7 +644,8 @@ static int open_columns(struct parquet_writer *w, struct err *e)
 		if (c->generated) /* rows do not have it */
 			continue;
 		if (w->options.deletes && strcmp(c->name, "_deleted") == 0)
-			return err_set(e, BAD_DATA, "table \"%s\" has a column \"_deleted\" already, "
+			return err_set(e, BAD_DATA,
+				       "table \"%s\" has a column \"_deleted\" already, "
 						    "which --deletes would add",
 				       t->name);
 		if ((rc = parquet_leaf_of(&leaf, &o->form, c, w->options.numeric_text, e)) != OK)

@@ -83,7 +83,8 @@ int64_t thrift_int(struct thrift_in *in, const struct thrift_field *f); /* of an
 struct str thrift_binary(struct thrift_in *in, const struct thrift_field *f);
 
 /* How many elements follow; *element is for reading them: its type is the elements'. */
-size_t thrift_list(struct thrift_in *in, const struct thrift_field *f, struct thrift_field *element);
+size_t thrift_list(struct thrift_in *in, const struct thrift_field *f,
+		   struct thrift_field *element);
 
 /* Is f a struct? Then its own fields follow: until thrift_next says false, which leaves it. */
 bool thrift_struct(struct thrift_in *in, const struct thrift_field *f);

@@ -1,6 +1,7 @@
 /* value - values of SQL expressions */
 #include "value.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,20 +231,58 @@ int value_from_text(struct value *v, struct sqltype t, struct str text, struct a
 
 /* --- out --- */
 
-/* PostgreSQL's shortest form that reads back as the same number. */
+static double float_next(double d, double towards, enum pg_base base)
+{
+	return base == PG_FLOAT4 ? (double)nextafterf((float)d, (float)towards) :
+				   nextafter(d, towards);
+}
+
+/* Is the decimal z exactly halfway between d and the next float? Halfway has one bit more than a
+ * float, so a long double holds it, and printf has all of its digits. */
+static bool is_halfway(const char *z, double d, enum pg_base base)
+{
+	long double given = strtold(z, NULL);
+	size_t digits = strcspn(z, "e");
+
+	for (int side = -1; side <= 1; side += 2) {
+		double next = float_next(d, side * INFINITY, base);
+		long double half = (long double)d / 2 + (long double)next / 2;
+		char all[900];
+
+		if (given != half)
+			continue;
+		snprintf(all, sizeof(all), "%.800Le", half);
+		if (strncmp(all, z, digits) == 0 &&
+		    strspn(all + digits, digits == 1 || (digits == 2 && *z == '-') ? ".0" : "0") ==
+			    strcspn(all + digits, "e"))
+			return true;
+	}
+	return false;
+}
+
+static bool reads_back(const char *z, double d, enum pg_base base)
+{
+	return (base == PG_FLOAT4 ? strtof(z, NULL) == (float)d : strtod(z, NULL) == d) &&
+	       !is_halfway(z, d, base);
+}
+
+/* PostgreSQL's shortest form that reads back as the same number, but for one halfway to the next
+ * (1e23 is 9.999999999999999e+22). A form of 15 digits, of float4 6, has all shorter ones in it,
+ * as far as the floats have that many. */
 static void add_float(struct buf *b, double d, enum pg_base base)
 {
 	char z[40], digits[40], *exp;
 	int precision, max = base == PG_FLOAT4 ? 9 : 17, exponent;
+	bool full = fabs(d) >= (base == PG_FLOAT4 ? (double)FLT_MIN : DBL_MIN);
 	size_t n = 0;
 
 	if (isnan(d) || isinf(d)) {
 		buf_addz(b, isnan(d) ? "NaN" : d < 0 ? "-Infinity" : "Infinity");
 		return;
 	}
-	for (precision = 1; precision <= max; precision++) {
+	for (precision = !full ? 1 : base == PG_FLOAT4 ? 6 : 15; precision <= max; precision++) {
 		snprintf(z, sizeof(z), "%.*e", precision - 1, d);
-		if (base == PG_FLOAT4 ? strtof(z, NULL) == (float)d : strtod(z, NULL) == d)
+		if (reads_back(z, d, base))
 			break;
 	}
 	exp = strchr(z, 'e');
@@ -251,6 +290,8 @@ static void add_float(struct buf *b, double d, enum pg_base base)
 	for (char *p = z; p < exp; p++)
 		if (*p >= '0' && *p <= '9')
 			digits[n++] = *p;
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
 	digits[n] = '\0';
 	if (signbit(d))
 		buf_addch(b, '-');

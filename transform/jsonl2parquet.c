@@ -135,8 +135,8 @@ static int check_options(struct parquet_options *o, struct err *e)
 	if (row_group_size < 1024)
 		return opt_misuse(e, "--row-group-size is 1K at least");
 	if (isatty(STDOUT_FILENO))
-		return opt_misuse(e, "a Parquet file is nothing for a terminal: send it to a file or "
-				     "a pipe");
+		return opt_misuse(e, "a Parquet file is nothing for a terminal: send it to a file "
+				     "or a pipe");
 	o->numeric_text = strcmp(numeric_as, "string") == 0;
 	o->deletes = deletes;
 	o->row_group_size = row_group_size;
@@ -154,7 +154,8 @@ static int run(int argc, char **argv, struct err *e)
 		return opt_misuse(e, "it reads standard input and takes no file");
 	if ((rc = check_options(&c.options, e)) != OK)
 		return rc;
-	wire_open(&c.in, STDIN_FILENO, "standard input", insist_framed ? NULL : table_name, max_row);
+	wire_open(&c.in, STDIN_FILENO, "standard input", insist_framed ? NULL : table_name,
+		  max_row);
 	out_init(&c.out, STDOUT_FILENO, "standard output");
 	rc = convert(&c, e);
 	progress_clear();
