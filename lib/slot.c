@@ -452,20 +452,24 @@ static bool drain(struct slot *s, int64_t ms)
 {
 	int64_t deadline = now_ms() + ms;
 	struct pollfd fd = { .fd = PQsocket(s->stream), .events = POLLIN };
-	PGresult *res;
-	int n;
+	bool copying = true;
 
-	while ((n = PQgetCopyData(s->stream, &s->bytes, 1)) >= 0) {
+	while (now_ms() < deadline) {
+		PGresult *res = NULL;
+		int n = copying ? PQgetCopyData(s->stream, &s->bytes, 1) : 0;
+
 		PQfreemem(s->bytes);
 		s->bytes = NULL;
-		if (now_ms() > deadline)
-			return false;
-		if (n == 0 && (poll(&fd, 1, 100) < 0 || !PQconsumeInput(s->stream)))
+		copying &= n >= 0;
+		if (n == 0 && (copying || PQisBusy(s->stream))) {
+			if (poll(&fd, 1, 100) < 0 || !PQconsumeInput(s->stream))
+				return true;
+		} else if (n == 0 && !(res = PQgetResult(s->stream))) {
 			return true;
-	}
-	while ((res = PQgetResult(s->stream)))
+		}
 		PQclear(res);
-	return true;
+	}
+	return false;
 }
 
 /* In the middle of a large transaction the server does not listen; then it is interrupted. */
