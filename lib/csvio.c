@@ -10,7 +10,8 @@
 
 enum { CHUNK = 64 * 1024 };
 
-struct reading {
+struct csvio {
+	struct csv_parser parser;
 	struct buf text;             /* the row's cells, one behind the other */
 	struct csv_cell *cells;      /* text.data is set when the row is whole: text may move */
 	size_t count, cap;
@@ -18,13 +19,14 @@ struct reading {
 	const char *name;
 	csvio_row on_row;
 	void *arg;
-	struct err *e;
+	bool begun;                  /* the first bytes may be a byte order mark */
+	struct err *e;               /* of the call of csvio_feed that runs */
 	int rc;
 };
 
 static void on_field(void *data, size_t len, void *arg)
 {
-	struct reading *r = arg;
+	struct csvio *r = arg;
 
 	if (r->rc != OK)
 		return;
@@ -41,7 +43,7 @@ static void on_field(void *data, size_t len, void *arg)
 
 static void on_row_end(int c, void *arg)
 {
-	struct reading *r = arg;
+	struct csvio *r = arg;
 	size_t at = 0;
 
 	(void)c;
@@ -69,65 +71,73 @@ static int no_space(unsigned char c)
 	return 0;
 }
 
-static int malformed(struct reading *r, struct csv_parser *p)
+int csvio_open(struct csvio **c, const char *name, char delimiter, uint64_t max_row,
+	       csvio_row on_row, void *arg, struct err *e)
 {
+	*c = xcalloc(1, sizeof(**c));
+	**c = (struct csvio){ .max_row = max_row, .name = name, .on_row = on_row, .arg = arg };
+	if (csv_init(&(*c)->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL) != 0)
+		return err_set(e, FAILED, "could not start the CSV parser");
+	csv_set_delim(&(*c)->parser, (unsigned char)delimiter);
+	csv_set_space_func(&(*c)->parser, no_space);
+	return OK;
+}
+
+void csvio_close(struct csvio *c)
+{
+	if (!c)
+		return;
+	csv_free(&c->parser);
+	buf_release(&c->text);
+	free(c->cells);
+	free(c);
+}
+
+static int malformed(struct csvio *r, bool at_end)
+{
+	const char *why = at_end ? "it is cut off inside quotes" :
+			  csv_error(&r->parser) == CSV_EPARSE ?
+				   "a quote stands where none may stand" :
+				   csv_strerror(csv_error(&r->parser));
+
 	if (r->rc != OK)
 		return r->rc;
 	return err_set(r->e, BAD_DATA, "%s: row %llu: %s", r->name, (unsigned long long)r->row + 1,
-		       csv_error(p) == CSV_EPARSE ? "a quote stands where none may stand" :
-		       csv_strerror(csv_error(p)));
+		       why);
 }
 
-static int read_all(struct reading *r, struct csv_parser *p, int fd)
+int csvio_feed(struct csvio *r, struct str piece, struct err *e)
 {
-	char chunk[CHUNK];
-	bool first = true;
-	ssize_t n;
-
-	for (;;) {
-		const char *start = chunk;
-
-		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		if (first && n >= 3 && memcmp(chunk, "\xef\xbb\xbf", 3) == 0) {
-			start += 3;
-			n -= 3;
-		}
-		first = false;
-		if (csv_parse(p, start, (size_t)n, on_field, on_row_end, r) != (size_t)n ||
-		    r->rc != OK)
-			return malformed(r, p);
-	}
-	if (n < 0)
-		return err_errno(r->e, "could not read %s", r->name);
-	if (csv_fini(p, on_field, on_row_end, r) != 0) {
-		if (r->rc == OK)
-			r->rc = err_set(r->e, BAD_DATA, "%s: row %llu is cut off inside quotes",
-					r->name, (unsigned long long)r->row + 1);
-	}
-	return r->rc;
+	r->e = e;
+	if (!piece.len)
+		return csv_fini(&r->parser, on_field, on_row_end, r) != 0 || r->rc != OK ?
+			       malformed(r, true) :
+			       OK;
+	if (!r->begun && piece.len >= 3 && memcmp(piece.data, "\xef\xbb\xbf", 3) == 0)
+		piece = (struct str){ piece.data + 3, piece.len - 3 };
+	r->begun = true;
+	if (csv_parse(&r->parser, piece.data, piece.len, on_field, on_row_end, r) != piece.len ||
+	    r->rc != OK)
+		return malformed(r, false);
+	return OK;
 }
 
 int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row,
 	       void *arg, struct err *e)
 {
-	struct reading r = {
-		.max_row = max_row, .name = name, .on_row = on_row, .arg = arg, .e = e
-	};
-	struct csv_parser p;
-	int rc;
+	char chunk[CHUNK];
+	struct csvio *c;
+	ssize_t n = 1;
+	int rc = csvio_open(&c, name, delimiter, max_row, on_row, arg, e);
 
-	if (csv_init(&p, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL) != 0)
-		return err_set(e, FAILED, "could not start the CSV parser");
-	csv_set_delim(&p, (unsigned char)delimiter);
-	csv_set_space_func(&p, no_space);
-	rc = read_all(&r, &p, fd);
-	csv_free(&p);
-	buf_release(&r.text);
-	free(r.cells);
+	while (rc == OK && n > 0) {
+		do
+			n = read(fd, chunk, sizeof(chunk));
+		while (n < 0 && errno == EINTR);
+		rc = n < 0 ? err_errno(e, "could not read %s", name) :
+			     csvio_feed(c, (struct str){ chunk, (size_t)n }, e);
+	}
+	csvio_close(c);
 	return rc;
 }
 

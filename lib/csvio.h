@@ -27,6 +27,13 @@ typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, 
 int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row,
 	       void *arg, struct err *e);
 
+/* The same piece by piece, for what is no file descriptor. csvio_feed with an empty piece ends it. */
+struct csvio;
+int csvio_open(struct csvio **c, const char *name, char delimiter, uint64_t max_row,
+	       csvio_row on_row, void *arg, struct err *e);
+int csvio_feed(struct csvio *c, struct str piece, struct err *e);
+void csvio_close(struct csvio *c);
+
 /* Append one field, quoted where it must be: the empty text too, so that it is not NULL. */
 void csvio_add(struct buf *b, struct str text, char delimiter);
 

@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "csvio.h"
+#include "csvrow.h"
 #include "log.h"
 #include "mem.h"
 #include "opt.h"
 #include "out.h"
 #include "progress.h"
-#include "value.h"
 #include "wire.h"
 
 static const char *table_name, *delimiter = ",", *null_text, *types, *column_names;
@@ -42,8 +41,7 @@ struct convert {
 	const char *name;
 	struct out out;
 	struct wire_table *table; /* NULL before the header */
-	struct sqltype *types;
-	struct arena values;
+	struct csvrow row;
 };
 
 static struct str trimmed(struct str s)
@@ -123,9 +121,7 @@ static int begin(struct convert *c, struct err *e)
 		return rc;
 	t->name = xstrdup(table_name ? table_name : "rows");
 	wire_table_finish(t);
-	c->types = xcalloc(t->column_count, sizeof(*c->types));
-	for (size_t i = 0; i < t->column_count; i++)
-		c->types[i] = sqltype_of_wire(&t->columns[i].type, t->columns[i].type_name);
+	csvrow_init(&c->row, t, *delimiter, null_text);
 	if (table_name)
 		wire_add_table(&c->out.buf, t);
 	return OK;
@@ -144,27 +140,6 @@ static int take_names(struct convert *c, const struct csv_cell *cells, size_t co
 	return rc == OK ? begin(c, e) : rc;
 }
 
-static int add_value(struct convert *c, size_t i, const struct csv_cell *cell, struct err *e)
-{
-	struct sqltype t = c->types[i], plain = t;
-	struct buf *b = &c->out.buf;
-	struct value v = { 0 };
-	int rc;
-
-	if (cell->null || (null_text && str_eqz(cell->text, null_text))) {
-		buf_add(b, "null", 4);
-		return OK;
-	}
-	plain.mods[0] = plain.mods[1] = -1;
-	if (t.base ==
-	    PG_JSONB) /* a text of JSON is a value of jsonb as well; the server normalizes it */
-		plain = t = sqltype_of(PG_JSON);
-	if ((rc = value_from_text(&v, plain, cell->text, &c->values, e)) == OK &&
-	    (rc = value_cast(&v, plain, t, CAST_ASSIGNMENT, &c->values, e)) == OK)
-		value_add_json(b, t, &v);
-	return rc;
-}
-
 static int on_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
 		  struct err *e)
 {
@@ -178,22 +153,12 @@ static int on_row(void *arg, const struct csv_cell *cells, size_t count, uint64_
 	t = c->table;
 	if (row == 1 && !no_header)
 		return OK;
-	if (count != t->column_count)
-		return err_set(e, BAD_DATA,
-			       "%s: row %llu has %zu fields where there are %zu columns", c->name,
-			       (unsigned long long)row, count, t->column_count);
 	start = c->out.buf.len;
-	for (size_t i = 0; i < count; i++) {
-		buf_addstr(&c->out.buf, t->prefix[i]);
-		if ((rc = add_value(c, i, &cells[i], e)) != OK) {
-			c->out.buf.len = start;
-			return err_wrap(e, rc, "%s: row %llu: column \"%s\"", c->name,
-					(unsigned long long)row, t->columns[i].name);
-		}
+	if ((rc = csvrow_add_json(&c->row, cells, count, &c->out.buf, e)) != OK) {
+		c->out.buf.len = start;
+		return err_wrap(e, rc, "%s: row %llu", c->name, (unsigned long long)row);
 	}
-	buf_addz(&c->out.buf, "}\n");
 	t->rows++;
-	arena_reset(&c->values);
 	progress_add(1, c->out.buf.len - start);
 	return out_more(&c->out, e);
 }
@@ -239,9 +204,8 @@ static int run(int argc, char **argv, struct err *e)
 		log_info("wrote %llu rows (%llu bytes) in %.1f s",
 			 (unsigned long long)c.table->rows, (unsigned long long)c.out.bytes,
 			 progress_seconds());
+	csvrow_release(&c.row);
 	wire_table_free(c.table);
-	free(c.types);
-	arena_release(&c.values);
 	out_release(&c.out);
 	return rc;
 }

@@ -1,9 +1,7 @@
 /* jsonl2csv - rows of one table as CSV */
 #include <unistd.h>
 
-#include "copy_read.h"
-#include "copy_write.h"
-#include "csvio.h"
+#include "csvrow.h"
 #include "log.h"
 #include "opt.h"
 #include "out.h"
@@ -34,23 +32,8 @@ struct convert {
 	struct wire_reader in;
 	struct out out;
 	const struct wire_table *table; /* the one that is written */
-	struct buf copy, plain;
+	struct csvrow row;
 };
-
-static void add_header(struct convert *c)
-{
-	size_t written = 0;
-
-	for (size_t i = 0; i < c->table->column_count && !no_header; i++) {
-		if (c->table->columns[i].generated)
-			continue;
-		if (written++)
-			buf_addch(&c->out.buf, *delimiter);
-		csvio_add(&c->out.buf, str_of(c->table->columns[i].name), *delimiter);
-	}
-	if (!no_header)
-		buf_addch(&c->out.buf, '\n');
-}
 
 static int on_table(struct convert *c, struct err *e)
 {
@@ -64,41 +47,22 @@ static int on_table(struct convert *c, struct err *e)
 		return err_hint(e, USAGE, "Pick one with --table.");
 	}
 	c->table = t;
-	add_header(c);
+	csvrow_init(&c->row, t, *delimiter, null_text);
+	if (!no_header)
+		csvrow_add_header(&c->row, &c->out.buf);
 	return OK;
 }
 
-/* A value's text is what PostgreSQL reads: that of COPY, without COPY's escapes. */
 static int on_row(struct convert *c, struct err *e)
 {
-	size_t written = 0;
 	int rc;
 
 	if (c->in.table != c->table)
 		return OK;
 	if ((rc = wire_fields(&c->in, e)) != OK)
 		return rc;
-	for (size_t i = 0; i < c->table->column_count; i++) {
-		const struct field *f = &c->in.fields[i];
-
-		if (c->table->columns[i].generated)
-			continue;
-		if (written++)
-			buf_addch(&c->out.buf, *delimiter);
-		if (f->kind == F_NULL || f->kind == F_ABSENT) {
-			buf_addz(&c->out.buf, null_text);
-			continue;
-		}
-		buf_reset(&c->copy);
-		buf_reset(&c->plain);
-		if ((rc = copy_write(&c->copy, f, &c->table->columns[i].type, e)) != OK) {
-			err_wrap(e, rc, "column \"%s\"", c->table->columns[i].name);
-			return wire_blame(&c->in, rc, e);
-		}
-		copy_plain(&c->plain, buf_str(&c->copy));
-		csvio_add(&c->out.buf, buf_str(&c->plain), *delimiter);
-	}
-	buf_addch(&c->out.buf, '\n');
+	if ((rc = csvrow_add(&c->row, c->in.fields, &c->out.buf, e)) != OK)
+		return wire_blame(&c->in, rc, e);
 	progress_add(1, c->in.line.len + 1);
 	return out_more(&c->out, e);
 }
@@ -163,8 +127,7 @@ static int run(int argc, char **argv, struct err *e)
 			 progress_seconds());
 	wire_release(&c.in);
 	out_release(&c.out);
-	buf_release(&c.copy);
-	buf_release(&c.plain);
+	csvrow_release(&c.row);
 	return rc;
 }
 

@@ -4,7 +4,7 @@ load ../lib/helpers
 @test "what CSV cannot be is one clear line" {
 	run bash -c "printf 'a,b\n1\n' | csv2jsonl"
 	[ "$status" -eq 65 ]
-	[[ "$output" == *"standard input: row 2 has 1 fields where there are 2 columns"* ]]
+	[[ "$output" == *"standard input: row 2: it has 1 fields where there are 2 columns"* ]]
 	run bash -c "printf 'a\n\"x' | csv2jsonl"
 	[ "$status" -eq 65 ]
 	[[ "$output" == *"row 2 is cut off inside quotes"* ]]
