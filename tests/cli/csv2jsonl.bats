@@ -7,7 +7,7 @@ load ../lib/helpers
 	[[ "$output" == *"standard input: row 2: it has 1 fields where there are 2 columns"* ]]
 	run bash -c "printf 'a\n\"x' | csv2jsonl"
 	[ "$status" -eq 65 ]
-	[[ "$output" == *"row 2 is cut off inside quotes"* ]]
+	[[ "$output" == *"row 2: it is cut off inside quotes"* ]]
 	run bash -c "printf 'a\n\xff\n' | csv2jsonl"
 	[ "$status" -eq 65 ]
 	[[ "$output" == *"row 2: column 1 is not UTF-8"* ]]
