@@ -605,6 +605,38 @@ events() {
 	[ "$(newest _deleted)" = $'1|1 2 1 5 x 5 6 x 6 5\n2|2 3 2 x 7\n3|3 4 3\n4|4 5' ]
 }
 
+@test "a million deletes take no more memory than rows do" {
+	events upsert r1=1 r1000000=1 r1000001=1 | pg-load
+	events history r1=1 r1000000=1 r1000001=1 | pg-load --schema past
+	{ events upsert | head -1; seq 1000000 | sed 's/.*/{"@delete":"sale","key":{"id":&}}/'; events upsert | tail -1; } >in
+	run -0 /usr/bin/env time -f %M -o rss pg-load <in
+	[ "$(sql -c 'TABLE sale')" = '1000001|1' ]
+	bounded "$(cat rss)"
+	{ events history | head -1; tail -n +2 in; } >in.history
+	run -0 /usr/bin/env time -f %M -o rss pg-load --schema past <in.history
+	[[ $output == *'"deleted":2,'* ]]
+	bounded "$(cat rss)"
+}
+
+@test "deletes among rows of many tables are blamed on their line" {
+	awk 'BEGIN {
+		for (t = 0; t < 2; t++)
+			printf "{\"@table\":\"t%d\",\"columns\":[{\"name\":\"pad\",\"type\":\"text\"},{\"name\":\"id\",\"type\":\"int4\"}],\"key\":[\"id\"],\"mode\":\"changes\"}\n", t
+		pad = sprintf("%300s", "")
+		for (i = 1; i <= 40000; i++) {
+			printf "{\"@delete\":\"t%d\",\"key\":{\"id\":%s}}\n", i % 2, i == 30000 ? "\"x\"" : i
+			printf "{\"@table\":\"t0\"}\n{\"id\":%d,\"pad\":\"%s\"}\n", i, pad
+		}
+		print "{\"@end\":{\"rows\":{\"t0\":40000,\"t1\":0}}}"
+	}' >in
+	run -65 --separate-stderr pg-load <in
+	[[ $stderr == *'line 90000 (table "t0"): column "id": invalid input syntax for type integer: "x"'* ]] || { echo "$stderr"; false; }
+	sed -i '90000s/"x"/30000/' in
+	run -0 /usr/bin/env time -f %M -o rss pg-load <in
+	[ "$(sql -c "SELECT count(*) FROM t0")" = 40000 ]
+	bounded "$(cat rss)"
+}
+
 @test "deleted parents go behind deleted children, and a child that stays is an error with a way out" {
 	family() {
 		echo '{"@table":"parent","columns":[{"name":"id","type":"int4"}],"key":["id"],"mode":"changes"}'

@@ -141,6 +141,144 @@ static void json_arrays_hold_json_elements(void **state)
 	      "\"null\"}");
 }
 
+static void six_dimensions_are_the_most(void **state)
+{
+	(void)state;
+	check("int4[]", "[[[[[[1]]]]]]", "{{{{{{\"1\"}}}}}}");
+	check("text[]", "[[\"a\",null],[null,\"\"]]", "{{\"a\",NULL},{NULL,\"\"}}");
+	check("box[]", "[[\"(1,1),(0,0)\"],[null]]", "{{\"(1,1),(0,0)\"};{NULL}}");
+	check_refused("json[]", "[[[[[[[null]]]]]]]", "more than 6 dimensions");
+}
+
+static void what_other_columns_get_is_json_text(void **state)
+{
+	(void)state;
+	check("text", "[1,\"a\\tb\"]", "[1,\"a\\\\tb\"]");
+	check("int4", "{\"a\":1}", "{\"a\":1}");
+	check("text[]", "{\"a\":\"\\\\\"}", "{\"a\":\"\\\\\\\\\"}");
+	check("text[]", "[{\"a\":\"b\"},1.50,true]",
+	      "{\"{\\\\\"a\\\\\":\\\\\"b\\\\\"}\",\"1.50\",\"true\"}");
+}
+
+static void json_text_in_an_array_is_unwrapped_and_quoted(void **state)
+{
+	(void)state;
+	check("jsonb[]", "[{\"@json\":\"{\\\"a\\\":1}\"}]", "{\"{\\\\\"a\\\\\":1}\"}");
+	check("json[]", "[{\"@json\":1},[\"x\"]]",
+	      "{\"{\\\\\"@json\\\\\":1}\",{\"\\\\\"x\\\\\"\"}}");
+	check_refused("json", "{\"@json\":\"\\ud800\"}", "surrogate");
+}
+
+static void a_field_is_appended(void **state)
+{
+	struct pg_type text = pg_type_parse(STR("text"));
+	struct field f = { .text = STR("b"), .kind = F_STRING };
+	struct buf b = { 0 };
+	struct err e;
+
+	(void)state;
+	buf_addz(&b, "a\t");
+	assert_int_equal(copy_write(&b, &f, &text, &e), OK);
+	assert_string_equal(b.data, "a\tb");
+	buf_release(&b);
+}
+
+/* --- any text comes back, read as PostgreSQL reads it --- */
+
+/* The characters that mean something to JSON, COPY or an array, and some that do not. */
+static const char *const letters[] = {
+	"a", "N", "n", "\"", "\\", "\n", "\r", "\t", "\b", "\f", "\v", "{", "}", ",", ";", " ", ".", "/",
+	"\x01", "\x7f", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"
+};
+
+/* One of the ways in which JSON can write it. */
+static void add_json_letter(struct buf *b, const char *c, int way)
+{
+	static const char special[] = "\b\f\n\r\t\"\\/", names[] = "bfnrt\"\\/";
+	const char *at = strchr(special, *c);
+
+	if (strcmp(c, "\xf0\x9f\x98\x80") == 0 && way)
+		buf_addz(b, "\\ud83d\\uDE00");
+	else if (strcmp(c, "\xe2\x82\xac") == 0 && way)
+		buf_addz(b, "\\u20aC");
+	else if (at && way)
+		buf_addf(b, "\\%c", names[at - special]);
+	else if ((unsigned char)*c < 0x20 || *c == '"' || *c == '\\')
+		buf_addf(b, "\\u%04x", (unsigned)*c);
+	else
+		buf_addz(b, c);
+}
+
+/* What COPY makes of a field. */
+static void read_copy(struct buf *text, const char *p)
+{
+	for (; *p; p++) {
+		assert_null(strchr("\n\r\t", *p));
+		if (*p != '\\') {
+			buf_addch(text, *p);
+			continue;
+		}
+		p++;
+		assert_non_null(strchr("\\nrt", *p));
+		buf_addch(text, *p == 'n' ? '\n' : *p == 'r' ? '\r' : *p == 't' ? '\t' : *p);
+	}
+}
+
+/* What array_in makes of a literal with one quoted element. */
+static void read_element(struct buf *text, const char *p)
+{
+	assert_int_equal(strncmp(p, "{\"", 2), 0);
+	for (p += 2; *p != '"'; p++) {
+		p += *p == '\\';
+		assert_int_not_equal(*p, '\0');
+		buf_addch(text, *p);
+	}
+	assert_string_equal(p, "\"}");
+}
+
+static void round_trip(const struct buf *text, const struct buf *json, bool array)
+{
+	struct buf all = { 0 }, copy = { 0 }, literal = { 0 }, back = { 0 };
+	struct err e;
+
+	buf_addf(&all, array ? "[\"%s\"]" : "\"%s\"", json->len ? json->data : "");
+	assert_int_equal(convert(&copy, array ? "text[]" : "text", all.data, all.len, &e), OK);
+	buf_addz(&literal, "");
+	read_copy(&literal, copy.data ? copy.data : "");
+	if (array)
+		read_element(&back, literal.data);
+	else
+		buf_addz(&back, literal.data);
+	assert_true(str_eq(buf_str(&back), buf_str(text)));
+	buf_release(&all);
+	buf_release(&copy);
+	buf_release(&literal);
+	buf_release(&back);
+}
+
+static void any_text_comes_back_from_a_field_and_from_an_array(void **state)
+{
+	const size_t count = sizeof(letters) / sizeof(letters[0]);
+	struct buf text = { 0 }, json = { 0 };
+
+	(void)state;
+	srandom(1);
+	for (int round = 0; round < 20000; round++) {
+		buf_reset(&text);
+		buf_reset(&json);
+		for (long n = random() % 12; n > 0; n--) {
+			const char *c = letters[(size_t)random() % count];
+
+			buf_addz(&text, c);
+			add_json_letter(&json, c, random() % 2);
+		}
+		round_trip(&text, &json, false);
+		round_trip(&text, &json, true);
+	}
+	buf_release(&text);
+	buf_release(&json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +290,11 @@ int main(void)
 		cmocka_unit_test(verbatim_json_is_unwrapped),
 		cmocka_unit_test(arrays_become_array_literals),
 		cmocka_unit_test(json_arrays_hold_json_elements),
+		cmocka_unit_test(six_dimensions_are_the_most),
+		cmocka_unit_test(what_other_columns_get_is_json_text),
+		cmocka_unit_test(json_text_in_an_array_is_unwrapped_and_quoted),
+		cmocka_unit_test(a_field_is_appended),
+		cmocka_unit_test(any_text_comes_back_from_a_field_and_from_an_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
