@@ -15,6 +15,7 @@ struct http {
 	const struct http_request *req;
 	struct http_response *res;
 	size_t sent;
+	bool headers_ended;
 };
 
 static size_t on_read(char *to, size_t size, size_t count, void *arg)
@@ -54,6 +55,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
 	struct http *h = arg;
 
+	h->headers_ended = data[0] == '\r' || data[0] == '\n';
 	if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
 		buf_reset(
 			&h->res->headers); /* only those of the last answer (after 100 Continue) */
@@ -137,6 +139,7 @@ int http_send(struct http *h, const struct http_request *req, struct http_respon
 	h->req = req;
 	h->res = res;
 	h->sent = 0;
+	h->headers_ended = false;
 	buf_reset(&res->body);
 	buf_reset(&res->headers);
 	res->status = 0;
@@ -151,6 +154,8 @@ int http_send(struct http *h, const struct http_request *req, struct http_respon
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK)
 		return no_answer(code, e);
+	if (!h->headers_ended) /* libcurl takes that for a whole answer without a body */
+		return err_set(e, TRY_LATER, "connection lost within an answer");
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &res->status);
 	return OK;
 }

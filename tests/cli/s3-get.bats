@@ -168,7 +168,8 @@ short() {
 	END
 	s3-put "file://$PWD/copy/" <stream # what reads a stream takes it
 	run -0 s3-get "file://$PWD/lake/" --table b --table a
-	diff <(short <<<"$output") <(short <stream | grep -v '^table c\|^row 5' | sed 's/,"c":1//')
+	diff <(short <<<"$output" | grep -v '^table . $') \
+		<(short <stream | grep -v '^table . $' | grep -v '^table c\|^row 5' | sed 's/,"c":1//')
 	run -0 --separate-stderr s3-get "file://$PWD/lake/" --table d
 	[[ "$stderr" == *'warning: no step that is read has a table "d"'* ]]
 	[ "$(short <<<"$output" | tr '\n' ' ')" = 'state 1 state 2 state 3 end {} ' ]
@@ -291,7 +292,7 @@ short() {
 	fresh_bucket large
 	need /usr/bin/time
 	row='{"x":"'$(printf '%0.s0123456789abcdef' $(seq 64))'"}' # 1033 bytes with its line break
-	for what in "--compress zstd:1040000" "--compress gzip:1040000" ":260000"; do
+	for what in "--compress zstd:1040000" ":260000"; do
 		lake=$bucket/${what//[ :]/_}/
 		yes "$row" | head -n "${what#*:}" | s3-put ${what%:*} --table t "$lake" >receipt
 		run -0 bash -c "/usr/bin/time -f %M -o rss s3-get $lake | tail -n 1"
