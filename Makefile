@@ -78,6 +78,19 @@ test-oracles: all
 	-@$(MAKE) -s build/oracles/ready
 	@$(RUN) tests/oracles/*.bats
 
+# foreign input against a parser: make fuzz T=parquet SECONDS=600. Findings lie in build-fuzz/.
+T ?= parquet
+SECONDS ?= 60
+fuzz:
+	@$(MAKE) -s CC=clang SAN=1 B=build-fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' build-fuzz/fuzz/$(T)
+	mkdir -p build-fuzz/corpus/$(T)
+	cd build-fuzz && fuzz/$(T) -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=1500 -malloc_limit_mb=400 \
+		-max_len=65536 -print_final_stats=1 corpus/$(T) ../tests/fuzz/corpus/$(T)
+
+build-fuzz/fuzz/%: tests/fuzz/%_fuzz.c build-fuzz/libstarpipe.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ -Wl,--as-needed $(LIBS)
+
 bench: all
 	@B=$(B) tests/bench.sh $(ORDERS)
 
@@ -107,8 +120,8 @@ uninstall:
 	rm -rf $(DESTDIR)$(DATADIR)
 
 clean:
-	rm -rf build build-san build-clang
+	rm -rf build build-san build-clang build-fuzz
 
-.PHONY: all check check-unit check-cli check-e2e check-valgrind check-man test test-oracles bench lint \
+.PHONY: all check check-unit check-cli check-e2e check-valgrind check-man test test-oracles fuzz bench lint \
 	deps deps-test demo install uninstall clean
 -include $(wildcard $(B)/*.d $(B)/lib/*.d $(B)/unit/*.d)

@@ -106,7 +106,7 @@ static void read_element(struct thrift_in *in, const struct thrift_field *outer,
 {
 	struct thrift_field f = { 0 };
 
-	*s = (struct element){ .converted = PQC_NONE };
+	*s = (struct element){ .name = STR(""), .converted = PQC_NONE };
 	if (!thrift_struct(in, outer))
 		return;
 	while (thrift_next(in, &f)) {

@@ -36,7 +36,7 @@ def check(what, got, want):
 # --- written by jsonl2parquet ---
 
 def copy_rows(sql):
-    """Rows of one column as PostgreSQL's own text, behind an x; NULL is None."""
+    """Rows of one column as PostgreSQL's own text, behind an x; None is NULL."""
     out = subprocess.run(['psql', '-qX', '-d', 'ugly', '-c', f'COPY ({sql}) TO STDOUT (FORMAT csv, NULL \'-\')'],
                          stdout=subprocess.PIPE, check=True).stdout.decode()
     csv.field_size_limit(1 << 30)
@@ -51,12 +51,12 @@ def expected(table, base):
             'time': 'extract(epoch from v) * 1000000',
             'bytea': "encode(v, 'hex')"}
     text['timestamptz'] = text['timestamp']
-    rows = copy_rows(f"""SELECT 'x' || ({text.get(base, 'v')})::text FROM "{table}" ORDER BY id""")
+    name = base if base.startswith('numeric') else base.split('(')[0]
+    rows = copy_rows(f"""SELECT CASE WHEN v IS NOT NULL THEN format('x%s', {text.get(name, 'v')}) END FROM "{table}" ORDER BY id""")
     convert = {'bool': lambda s: s in ('true', 't'), 'int2': int, 'int4': int, 'int8': int, 'float4': lambda s: f4(float(s)), 'float8': float,
                'numeric(10,2)': Decimal, 'numeric(3,-2)': Decimal, 'numeric(2,5)': Decimal, 'bytea': bytes.fromhex}
     for t in ('date', 'time', 'timestamp', 'timestamptz'):
         convert[t] = lambda s: int(Decimal(s))
-    name = base if base in convert else base.split('(')[0]
     return [None if r is None else convert.get(name, str)(r) for r in rows]
 
 
@@ -85,7 +85,7 @@ def duck_values(file):
 
 
 def polars_values(file):
-    s = polars.read_parquet(file)['v']
+    s = polars.read_parquet(file).sort('id')['v']
     if s.dtype == polars.Date:
         s = s.cast(polars.Int32)
     elif s.dtype == polars.Time:
@@ -101,9 +101,11 @@ def written(file, table):
     strip = lambda values: values
     if base.startswith('bpchar'):  # text takes its blanks away; they are in the file
         strip = lambda values: [None if v is None else v.rstrip(' ') for v in values]
-    check(f'{table}: pyarrow', strip(arrow_values(pq.read_table(file, page_checksum_verification=True)['v'])), want)
+        want = strip(want)
+    check(f'{table}: pyarrow', strip(arrow_values(pq.read_table(file, page_checksum_verification=True).sort_by('id')['v'])), want)
     check(f'{table}: duckdb', strip(duck_values(file)), want)
-    check(f'{table}: polars', strip(polars_values(file)), want)
+    day = [None if base == 'time' and w == 86400 * 10**6 else w for w in want]  # polars' day has no 24:00:00
+    check(f'{table}: polars', strip(polars_values(file)), day)
     f = pq.ParquetFile(file)
     for g in range(f.metadata.num_row_groups):
         statistics = f.metadata.row_group(g).column(1).statistics
