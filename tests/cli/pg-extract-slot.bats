@@ -491,3 +491,38 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 	[ "$(cat counts)" = '1489976 5000 {"@end":{"rows":{"a":1489976}}}' ]
 	bounded "$(cat peak)"
 }
+
+@test "deletes and truncates reach the warehouse, straight and by way of a lake" {
+	totesys_db shop 300
+	q "ALTER DATABASE shop SET synchronous_commit = on"
+	q "CREATE TABLE emptied (id int PRIMARY KEY); INSERT INTO emptied VALUES (1), (2)"
+	publish
+	fresh_db straight
+	fresh_db round
+	db=dbname=shop
+	lake=file://$BATS_TEST_TMPDIR/lake/
+	mkdir lake
+	same() {
+		for t in $(q "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND left(relname, 1) <> '_'"); do
+			columns=$(q "SELECT string_agg(quote_ident(attname), ',') FROM pg_attribute WHERE attrelid = '$t'::regclass AND attnum > 0")
+			diff <(q "SELECT $columns FROM $t" | sort) <(psql_at "$1" "SELECT $columns FROM $t" | sort) | head -5
+		done
+	}
+	pipes() {
+		pg-extract -d "$db" --slot s --state <(pg-load -d dbname=straight --show-state) 2>>err | pg-load -d dbname=straight >receipt
+		pg-extract -d "$db" --slot t --publication s --state <(s3-put --show-state "$lake") 2>>err | s3-put "$lake" >/dev/null
+		s3-get "$lake" --state <(pg-load -d dbname=round --show-state) | pg-load -d dbname=round >/dev/null
+		same dbname=straight
+		same dbname=round
+	}
+	run -0 pipes
+	[ -z "$output" ]
+	q "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id % 3 = 0; TRUNCATE emptied; INSERT INTO emptied VALUES (3);
+	   DELETE FROM payment WHERE payment_id % 2 = 0; UPDATE address SET address_id = address_id + 1000 WHERE address_id NOT IN (
+		SELECT legal_address_id FROM counterparty UNION SELECT agreed_delivery_location_id FROM sales_order UNION SELECT agreed_delivery_location_id FROM purchase_order)"
+	run -0 pipes
+	[ -z "$output" ]
+	[ "$(jq .deleted receipt)" -gt 100 ]
+	run -0 pipes
+	[ "$(jq -c '[.inserted, .updated, .deleted]' receipt)" = '[0,0,0]' ]
+}
