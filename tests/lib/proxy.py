@@ -5,6 +5,7 @@ PORTFILE gets the port it listens on, on 127.0.0.1. A FAULT is KIND:DIRECTION:BY
 KIND is what happens: cut (both sides are closed), reset (so is the client's, by RST) or stall (nothing
 is passed on any more). It happens when BYTES went up (to the server) or down, in the connection or, with
 a REGEX, since the last request whose first line matches it; and it happens TIMES times, 0 is always.
+Each that happened is a line of standard output.
 """
 import re
 import socket
@@ -16,6 +17,7 @@ import time
 
 class Fault:
     def __init__(self, text):
+        self.text = text
         kind, direction, after, times, *regex = text.split(":", 4)
         self.kind, self.direction, self.after = kind, direction, int(after)
         self.left = int(times) or -1
@@ -26,6 +28,7 @@ class Fault:
             if self.left == 0:
                 return False
             self.left -= 1
+            print(self.text, flush=True)
             return True
 
 
