@@ -329,6 +329,8 @@ static int keep_chunk(struct parquet_chunk *to, const struct chunk *c, const str
 	if (*rows >= 0 && c->values != *rows)
 		return malformed("the columns of a row group have different numbers of rows", e);
 	*rows = c->values;
+	if (c->values == 0) /* no pages */
+		return OK;
 	if (start < 4 || c->size < 0 || (uint64_t)start > data_end ||
 	    (uint64_t)c->size > data_end - (uint64_t)start)
 		return malformed("a column's pages lie outside of the file", e);

@@ -339,7 +339,7 @@ static int fetch_header(struct parquet_reader *r, struct input *in, struct page_
 	in->at += *start;
 	left -= *start;
 	if (h->stored < 0 || (uint64_t)h->stored > left || h->raw < 0 || h->raw > MAX_PAGE ||
-	    h->values < 0 || h->values > INT32_MAX)
+	    h->values > INT32_MAX || (h->values < 0 && h->type != PQ_INDEX_PAGE))
 		return err_set(e, BAD_DATA, "a page's header has impossible numbers");
 	return OK;
 }

@@ -238,12 +238,16 @@ static double float_next(double d, double towards, enum pg_base base)
 }
 
 /* Is the decimal z exactly halfway between d and the next float? Halfway has one bit more than a
- * float, so a long double holds it, and printf has all of its digits. */
+ * float, so a long double holds it, and printf has all of its digits: more than z has, if more than
+ * one of its bits, of a float4 two, is behind the point. */
 static bool is_halfway(const char *z, double d, enum pg_base base)
 {
-	long double given = strtold(z, NULL);
+	long double given;
 	size_t digits = strcspn(z, "e");
 
+	if (fabs(d) < (base == PG_FLOAT4 ? 0x1p22 : 0x1p52))
+		return false;
+	given = strtold(z, NULL);
 	for (int side = -1; side <= 1; side += 2) {
 		double next = float_next(d, side * INFINITY, base);
 		long double half = (long double)d / 2 + (long double)next / 2;
@@ -269,30 +273,67 @@ static bool reads_back(const char *z, double d, enum pg_base base)
 /* PostgreSQL's shortest form that reads back as the same number, but for one halfway to the next
  * (1e23 is 9.999999999999999e+22). A form of 15 digits, of float4 6, has all shorter ones in it,
  * as far as the floats have that many. */
-static void add_float(struct buf *b, double d, enum pg_base base)
+static int shortest(char digits[40], double d, enum pg_base base)
 {
-	char z[40], digits[40], *exp;
-	int precision, max = base == PG_FLOAT4 ? 9 : 17, exponent;
+	int precision, max = base == PG_FLOAT4 ? 9 : 17;
 	bool full = fabs(d) >= (base == PG_FLOAT4 ? (double)FLT_MIN : DBL_MIN);
+	char z[40], *exp;
 	size_t n = 0;
 
-	if (isnan(d) || isinf(d)) {
-		buf_addz(b, isnan(d) ? "NaN" : d < 0 ? "-Infinity" : "Infinity");
-		return;
-	}
 	for (precision = !full ? 1 : base == PG_FLOAT4 ? 6 : 15; precision <= max; precision++) {
 		snprintf(z, sizeof(z), "%.*e", precision - 1, d);
 		if (reads_back(z, d, base))
 			break;
 	}
 	exp = strchr(z, 'e');
-	exponent = (int)strtol(exp + 1, NULL, 10);
 	for (char *p = z; p < exp; p++)
 		if (*p >= '0' && *p <= '9')
 			digits[n++] = *p;
 	while (n > 1 && digits[n - 1] == '0')
 		n--;
 	digits[n] = '\0';
+	return (int)strtol(exp + 1, NULL, 10);
+}
+
+/* The same for a float that is a whole number divided by a small power of ten, which is most of
+ * them: both are exact, so their quotient is the float that their decimal reads as. */
+static bool short_decimal(char digits[40], int *exponent, double d, enum pg_base base)
+{
+	static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10 };
+	double whole = 0, most = base == PG_FLOAT4 ? 1e6 : 1e15;
+	size_t k = 0, n = 0, end;
+	bool found = false;
+
+	for (d = fabs(d); k < sizeof(powers) / sizeof(*powers) && d * powers[k] < most; k++) {
+		whole = (double)(int64_t)(d * powers[k] + 0.5);
+		found = base == PG_FLOAT4 ? (float)whole / (float)powers[k] == (float)d :
+					    whole / powers[k] == d;
+		if (found)
+			break;
+	}
+	if (!found || whole >= most)
+		return false;
+	n = (size_t)snprintf(digits, 40, "%lld", (long long)whole);
+	*exponent = (int)n - 1 - (int)k;
+	for (end = n; end > 1 && digits[end - 1] == '0'; end--)
+		;
+	digits[end] = '\0';
+	return true;
+}
+
+static void add_float(struct buf *b, double d, enum pg_base base)
+{
+	char digits[40];
+	int exponent;
+	size_t n;
+
+	if (isnan(d) || isinf(d)) {
+		buf_addz(b, isnan(d) ? "NaN" : d < 0 ? "-Infinity" : "Infinity");
+		return;
+	}
+	if (!short_decimal(digits, &exponent, d, base))
+		exponent = shortest(digits, d, base);
+	n = strlen(digits);
 	if (signbit(d))
 		buf_addch(b, '-');
 	if (exponent < -4 || exponent >= (base == PG_FLOAT4 ? 6 : 15)) {
