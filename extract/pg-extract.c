@@ -378,15 +378,9 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int run(int argc, char **argv, struct err *e)
+static int check_options(int tables, struct err *e)
 {
-	struct extract x = { 0 };
-	double started = now_s();
-	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
-
-	if (rc != OK)
-		return rc;
-	if (query && (argc > operand || excluded.count))
+	if (query && (tables || excluded.count))
 		return opt_misuse(e, "--query takes no tables");
 	if (query && !query_table && bare)
 		query_table = "query"; /* bare rows have no name */
@@ -405,6 +399,17 @@ static int run(int argc, char **argv, struct err *e)
 		publication = slot_name;
 	if (overlap && !cursor)
 		return opt_misuse(e, "--overlap goes with --cursor");
+	return OK;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct extract x = { 0 };
+	double started = now_s();
+	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
+
+	if (rc != OK || (rc = check_options(argc - operand, e)) != OK)
+		return rc;
 	out_init(&x.out, STDOUT_FILENO, "standard output");
 	rc = work(&x, argv + operand, (size_t)(argc - operand), e);
 	progress_clear();

@@ -1,13 +1,14 @@
 /* snapshot.h - a source database at one moment, and which of its rows are new since an earlier one.
  *
  * No column tells what changed, the database's own clock does: a snapshot names the oldest
- * transaction still running, and a row is new when the transaction that wrote it (xmin) is not older
- * than that. This finds every insert and update, those of transactions that were open at the earlier
- * snapshot, too; the price is that rows of such transactions' neighbours may come again, which
- * loaders absorb. Deletes leave no row to find.
+ * transaction still running, and a row is new when the transaction that wrote it (xmin) is not
+ * older than that. This finds every insert and update, those of transactions that were open at the
+ * earlier snapshot, too; the price is that rows of such transactions' neighbours may come again,
+ * which loaders absorb. Deletes leave no row to find.
  *
- * An xmin has 32 bits and no epoch. It is compared by its distance from the present, which PostgreSQL
- * keeps below 2^31 for every row that is not frozen; a state farther back than that is of no use.
+ * An xmin has 32 bits and no epoch. It is compared by its distance from the present, which
+ * PostgreSQL keeps below 2^31 for every row that is not frozen; a state farther back than that is
+ * of no use.
  *
  * The state's members are in starpipe-wire(5). */
 #ifndef STARPIPE_SNAPSHOT_H
@@ -27,8 +28,8 @@ struct snapshot {
 	const char *overlap;
 };
 
-/* Begin a read-only transaction, in the snapshot that another session exported where exported is not
- * NULL, and see where it is. */
+/* Begin a read-only transaction, in the snapshot that another session exported where exported is
+ * not NULL, and see where it is. */
 int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const char *exported,
 		   struct err *e);
 
