@@ -41,6 +41,22 @@ copy() {
 extract() { tool pg-extract -d dbname=totesys >/dev/null; }
 transform() { tool star-transform "$star" <"$dir/rows" >/dev/null; }
 put() { tool s3-put "$@" "file://$dir/lake/" <"$dir/rows" >/dev/null; rm -rf "$dir/lake"; }
+# the largest fact as Parquet and back, and the same by DuckDB with one thread, if make test-oracles has installed it
+pick_fact() { jsonl2parquet --table fact_sales_order <"$dir/star" >"$dir/fact.parquet"; }
+to_parquet() { tool jsonl2parquet <"$dir/fact" >"$dir/fact.parquet"; }
+from_parquet() { tool parquet2jsonl "$dir/fact.parquet" >"$dir/fact"; }
+duckdb() {
+	command time -f %M -o "$dir/kib.duckdb" "$top/build/oracles/bin/python" - "$dir/fact.rows" "$dir/duckdb.parquet" <<-'END'
+	import duckdb, sys
+	ints = 'sales_order_id sales_staff_id counterparty_id units_sold currency_id design_id agreed_delivery_location_id'
+	types = {c: 'INTEGER' for c in ints.split()} | {'unit_price': 'DECIMAL(10,2)'}
+	types |= {c: 'DATE' for c in 'created_date last_updated_date agreed_payment_date agreed_delivery_date'.split()}
+	types |= {c: 'TIME' for c in 'created_time last_updated_time'.split()}
+	duckdb.sql('SET threads = 1')
+	duckdb.execute(f"COPY (FROM read_json('{sys.argv[1]}', format='newline_delimited', columns={types})) "
+	               f"TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)")
+	END
+}
 load() { tool pg-load -d "dbname=$1" <"$dir/star" >/dev/null; }
 pipe() {
 	tool pg-extract -d dbname=totesys | tool star-transform "$star" | tool pg-load -d dbname=warehouse >/dev/null
@@ -70,6 +86,14 @@ measure "pg-extract" "$in" extract
 measure "star-transform" "$in" transform
 measure "s3-put file://" "$in" put
 measure "s3-put --compress zstd file://" "$in" put --compress zstd
+pick_fact
+from_parquet
+parquet2jsonl --rows "$dir/fact.parquet" >"$dir/fact.rows"
+fact=$(stat -c %s "$dir/fact")
+rm -f "$dir"/kib.*
+measure "jsonl2parquet, one fact" "$fact" to_parquet
+measure "parquet2jsonl" "$fact" from_parquet
+[ ! -x "$top/build/oracles/bin/python" ] || measure "the same to Parquet by DuckDB" "$fact" duckdb
 measure "pg-load, empty warehouse" "$out" load loaded
 measure "pg-load, nothing has changed" "$out" load loaded
 measure "the pipe, empty warehouse" "$in" pipe
