@@ -188,7 +188,8 @@ static void a_field_is_appended(void **state)
 /* The characters that mean something to JSON, COPY or an array, and some that do not. */
 static const char *const letters[] = {
 	"a", "N", "n", "\"", "\\", "\n", "\r", "\t", "\b", "\f", "\v",
-	"{", "}", ",", ";", " ", ".", "/", "\x01", "\x7f", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"
+	"{", "}", ",", ";", " ", ".", "/", "\x01", "\x7f",
+	"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"
 };
 
 /* One of the ways in which JSON can write it. */
