@@ -277,9 +277,11 @@ interleaved() {
 
 @test "a command whose object cannot be put is not left running" {
 	start=$SECONDS
-	AWS_ENDPOINT_URL=http://127.0.0.1:1 run -75 s3-put s3://nowhere/k -- bash -c 'head -c 30000000 /dev/zero; sleep 987' </dev/null
+	printf '#!/bin/bash\nhead -c 30000000 /dev/zero; sleep 987\n' >"$BATS_TEST_TMPDIR/slow"
+	chmod +x "$BATS_TEST_TMPDIR/slow"
+	AWS_ENDPOINT_URL=http://127.0.0.1:1 run -75 s3-put s3://nowhere/k -- "$BATS_TEST_TMPDIR/slow" </dev/null
 	[ $((SECONDS - start)) -lt 60 ]
-	[ -z "$(pgrep -fx 'sleep 987')" ]
+	[ -z "$(pgrep -r R,S,D -f "$BATS_TEST_TMPDIR/slow")" ]
 }
 
 # stream STATE X... - a step of table t with these rows
