@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "csvrow.h"
 #include "json.h"
 #include "lake.h"
 #include "log.h"
 #include "mem.h"
 #include "opt.h"
 #include "out.h"
+#include "parquet_read.h"
 #include "progress.h"
 #include "state.h"
 #include "store.h"
@@ -241,6 +243,74 @@ static int send_jsonl(struct get *g, struct lake_reader *r, uint64_t *rows, stru
 	return rc == OK && inside ? err_set(e, BAD_DATA, "its last line has no end") : rc;
 }
 
+struct csv_sending {
+	struct get *g;
+	struct csvrow row;
+	uint64_t *rows;
+};
+
+static int on_csv_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
+		      struct err *e)
+{
+	struct csv_sending *s = arg;
+	int rc;
+
+	if (row == 1) /* the header */
+		return OK;
+	++*s->rows;
+	if ((rc = csvrow_add_json(&s->row, cells, count, &s->g->out.buf, e)) != OK)
+		return err_wrap(e, rc, "row %llu", (unsigned long long)row);
+	progress_add(1, 0);
+	return out_more(&s->g->out, e);
+}
+
+static int send_csv(struct get *g, struct lake_reader *r, uint64_t *rows, struct err *e)
+{
+	struct csv_sending s = { .g = g, .rows = rows };
+	struct csvio *csv = NULL;
+	bool more = true;
+	int rc = csvio_open(&csv, "it", ',', WIRE_MAX_ROW, on_csv_row, &s, e);
+
+	csvrow_init(&s.row, g->current, ',', NULL);
+	while (rc == OK && more) {
+		buf_reset(&g->piece);
+		if ((rc = lake_object_read(r, &g->piece, &more, e)) == OK &&
+		    (g->piece.len || !more))
+			rc = csvio_feed(csv, buf_str(&g->piece), e);
+		if (rc == OK && !more && g->piece.len)
+			rc = csvio_feed(csv, STR(""), e);
+	}
+	csvio_close(csv);
+	csvrow_release(&s.row);
+	return rc;
+}
+
+static int read_range(void *arg, uint64_t offset, size_t len, char *to, struct err *e)
+{
+	return lake_object_range(arg, offset, len, to, e);
+}
+
+static int send_parquet(struct get *g, struct lake_reader *r, const struct lake_object *o,
+			uint64_t *rows, struct err *e)
+{
+	struct parquet_source source = { o->path, o->bytes, read_range, r };
+	struct parquet_reader *parquet;
+	enum wire_event event = WIRE_ROW;
+	int rc = parquet_reader_open(&parquet, &source, o->table, true, e);
+
+	while (rc == OK && event != WIRE_EOF) {
+		size_t before = g->out.buf.len;
+
+		rc = parquet_reader_next(parquet, &g->out.buf, &event, e);
+		*rows += rc == OK && event == WIRE_ROW;
+		progress_add(event == WIRE_ROW, g->out.buf.len - before);
+		if (rc == OK)
+			rc = out_more(&g->out, e);
+	}
+	parquet_reader_free(parquet);
+	return rc;
+}
+
 static int send_object(struct get *g, const struct lake_object *o, struct err *e)
 {
 	struct wire_table *t = find_table(g, o->table);
@@ -251,14 +321,19 @@ static int send_object(struct get *g, const struct lake_object *o, struct err *e
 	if (!t)
 		return err_set(e, BAD_DATA, "object %s is of a table that its step has not: \"%s\"",
 			       o->path, o->table);
-	if (strcmp(o->format, "jsonl") != 0)
-		return err_set(e, FAILED, "cannot read object %s: its format is \"%s\"", o->path,
-			       o->format);
 	if (g->current != t)
 		wire_add_switch(&g->out.buf, t);
 	g->current = t;
 	r = lake_object_open(g->lake, o);
-	rc = send_jsonl(g, r, &rows, e);
+	if (strcmp(o->format, "jsonl") == 0)
+		rc = send_jsonl(g, r, &rows, e);
+	else if (strcmp(o->format, "csv") == 0)
+		rc = send_csv(g, r, &rows, e);
+	else if (strcmp(o->format, "parquet") == 0)
+		rc = send_parquet(g, r, o, &rows, e);
+	else
+		rc = err_set(e, FAILED, "its format is \"%s\", which this s3-get does not know",
+			     o->format);
 	lake_object_close(r);
 	if (rc == OK && rows != o->rows)
 		rc = err_set(e, BAD_DATA, "it has %llu rows where its commit record says %llu",
@@ -300,7 +375,7 @@ static int send_steps(struct get *g, struct err *e)
 {
 	int rc;
 
-	if ((rc = lake_open(g->url, CODEC_NONE, &g->lake, e)) != OK ||
+	if ((rc = lake_open(g->url, &g->lake, e)) != OK ||
 	    (rc = find_steps(g, e)) != OK || (rc = find_tables(g, e)) != OK)
 		return rc;
 	for (size_t i = 0; i < g->table_count; i++)

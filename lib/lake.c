@@ -1,47 +1,17 @@
 /* lake - steps and commit records */
 #include "lake.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "hash.h"
 #include "json.h"
-#include "log.h"
 #include "mem.h"
-
-enum {
-	HELD_AT_MOST = 24 << 20,  /* bytes of memory, of all tables together */
-	CHUNK = 256 * 1024,       /* of rows, before they are compressed and hashed */
-	OPEN_OBJECT = 32 * 1024   /* what one counts, so that open files are bounded as well */
-};
-
-/* One table of the step now written. Its object is opened when the first chunk is full. */
-struct part {
-	const struct wire_table *table;
-	struct buf chunk;
-	struct upload *upload; /* NULL: no object open */
-	struct compressor *compressor;
-	struct hash *hash;
-	char *path;
-	uint64_t rows, bytes, all_rows;
-	unsigned objects;
-};
 
 struct lake {
 	struct store *store;
 	char *root;            /* key up to and with the slash */
-	enum codec codec;
 	uint64_t last;         /* number of the last record */
 	struct buf state;
-	struct part *parts;
-	size_t part_count, part_cap;
-	struct buf objects;    /* JSON of those finished in this step */
-	char id[64], day[16];
-	uint64_t object_count, byte_count;
-	uint64_t new_objects, new_bytes;
-	struct buf packed;
-	size_t held;           /* memory of all parts */
 };
 
 /* --- records --- */
@@ -107,12 +77,11 @@ static int find_last(struct lake *l, struct err *e)
 	return rc;
 }
 
-int lake_open(const char *url, enum codec codec, struct lake **l, struct err *e)
+int lake_open(const char *url, struct lake **l, struct err *e)
 {
 	int rc;
 
 	*l = xcalloc(1, sizeof(**l));
-	(*l)->codec = codec;
 	rc = store_open(url, &(*l)->store, &(*l)->root, e);
 	return rc == OK ? find_last(*l, e) : rc;
 }
@@ -122,46 +91,17 @@ struct str lake_state(const struct lake *l)
 	return buf_str(&l->state);
 }
 
-/* --- objects --- */
-
-/* A step's name sorts by time and is nobody else's. */
-static void name_step(struct lake *l)
+struct store *lake_store(const struct lake *l)
 {
-	struct timespec now;
-	struct tm tm;
-	unsigned char random[6];
-	char time_text[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	random_bytes(random, sizeof(random));
-	strftime(l->day, sizeof(l->day), "%Y/%m/%d", &tm);
-	strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &tm);
-	snprintf(l->id, sizeof(l->id), "%s.%03ldZ-%02x%02x%02x%02x%02x%02x", time_text,
-		 now.tv_nsec / 1000000, random[0], random[1], random[2], random[3], random[4],
-		 random[5]);
+	return l->store;
 }
 
-static struct part *part_of(struct lake *l, const struct wire_table *t)
+const char *lake_root(const struct lake *l)
 {
-	struct part *p;
-
-	if (t->index < l->part_count)
-		return &l->parts[t->index];
-	GROW(l->parts, l->part_count, l->part_cap);
-	p = &l->parts[l->part_count++];
-	*p = (struct part){ .table = t };
-	return p;
+	return l->root;
 }
 
-void lake_table(struct lake *l, const struct wire_table *t)
-{
-	part_of(l, t);
-}
-
-/* A table's name is one folder's, and no other table's: what has a meaning in a path is written
- * %XX, a leading _ too, as the lake's own folders begin with it. */
-static void add_folder(struct buf *b, const char *name)
+void lake_add_folder(struct buf *b, const char *name)
 {
 	const unsigned char *c = (const unsigned char *)name;
 
@@ -170,7 +110,7 @@ static void add_folder(struct buf *b, const char *name)
 	for (; *c; c++) {
 		bool first = (const char *)c == name;
 
-		if (*c == '%' || *c == '/' || *c < 0x20 || *c == 0x7f ||
+		if (*c == '%' || *c == '/' || *c == '=' || *c < 0x20 || *c == 0x7f ||
 		    (first && (*c == '.' || *c == '_')))
 			buf_addf(b, "%%%02X", *c);
 		else
@@ -178,220 +118,33 @@ static void add_folder(struct buf *b, const char *name)
 	}
 }
 
-static int open_object(struct lake *l, struct part *p, struct err *e)
+int lake_append(struct lake *l, struct str record, struct str state, struct err *e)
 {
-	struct buf path = { 0 }, key = { 0 };
+	struct buf key = { 0 };
 	int rc;
 
-	if (!l->id[0])
-		name_step(l);
-	add_folder(&path, p->table->name);
-	buf_addf(&path, "/%s/%s", l->day, l->id);
-	if (p->objects++)
-		buf_addf(&path, "-%u", p->objects);
-	buf_addf(&path, ".jsonl%s", codec_suffix(l->codec));
-	buf_addf(&key, "%s%s", l->root, path.data);
-	p->path = xstrndup(path.data, path.len);
-	p->hash = hash_new();
-	p->compressor = compressor_new(l->codec);
-	rc = upload_open(l->store, key.data,
-			 l->codec == CODEC_GZIP ? "application/gzip" :
-			 l->codec == CODEC_ZSTD ? "application/zstd" :
-						  "application/x-ndjson",
-			 &p->upload, e);
-	buf_release(&path);
-	buf_release(&key);
-	return rc;
-}
-
-static size_t memory_of(const struct part *p)
-{
-	size_t n = p->chunk.cap;
-
-	if (p->upload)
-		n += OPEN_OBJECT + upload_memory(p->upload) + compressor_memory(p->compressor);
-	return n;
-}
-
-/* The chunk through compression and hash into the upload. */
-static int push(struct lake *l, struct part *p, bool last, struct err *e)
-{
-	int rc = p->upload ? OK : open_object(l, p, e);
-
-	if (rc != OK)
-		return rc;
-	buf_reset(&l->packed);
-	rc = compressor_run(p->compressor, buf_str(&p->chunk), last, &l->packed, e);
-	if (last || p->chunk.cap > 2 * CHUNK) /* a row of many megabytes went through */
-		buf_release(&p->chunk);
-	buf_reset(&p->chunk);
-	if (rc != OK)
-		return rc;
-	hash_add(p->hash, buf_str(&l->packed));
-	p->bytes += l->packed.len;
-	return upload_write(p->upload, buf_str(&l->packed), e);
-}
-
-static void add_object(struct lake *l, const struct part *p)
-{
-	char hash[SHA256_HEX + 1];
-	struct buf *b = &l->objects;
-
-	hash_hex(p->hash, hash);
-	buf_addz(b, b->len ? ",\n  {\"path\":" : "\n  {\"path\":");
-	json_add_string(b, str_of(p->path));
-	buf_addz(b, ",\"table\":");
-	json_add_string(b, str_of(p->table->name));
-	buf_addf(b, ",\"rows\":%llu,\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"jsonl\"}",
-		 (unsigned long long)p->rows, (unsigned long long)p->bytes, hash,
-		 codec_name(l->codec));
-}
-
-/* Undo what was not committed, and forget it. */
-static void drop_object(struct part *p)
-{
-	upload_abort(p->upload);
-	compressor_free(p->compressor);
-	hash_free(p->hash);
-	free(p->path);
-	p->upload = NULL;
-	p->compressor = NULL;
-	p->hash = NULL;
-	p->path = NULL;
-	p->rows = p->bytes = 0;
-}
-
-static int close_object(struct lake *l, struct part *p, struct err *e)
-{
-	int rc;
-
-	l->held -= memory_of(p);
-	if ((rc = push(l, p, true, e)) != OK || (rc = upload_commit(p->upload, e)) != OK)
-		return rc;
-	p->upload = NULL;
-	add_object(l, p);
-	l->new_objects++;
-	l->new_bytes += p->bytes;
-	drop_object(p);
-	return OK;
-}
-
-/* Make the table that holds the most hold less: send its part early, or, where it makes none yet,
- * end its object; the table's next rows begin another. */
-static int save_memory(struct lake *l, struct err *e)
-{
-	struct part *largest = &l->parts[0];
-	size_t before;
-	int rc;
-
-	for (size_t i = 1; i < l->part_count; i++)
-		if (memory_of(&l->parts[i]) > memory_of(largest))
-			largest = &l->parts[i];
-	before = memory_of(largest);
-	if (largest->upload) {
-		if ((rc = upload_save_memory(largest->upload, e)) != OK)
-			return rc;
-		l->held -= before - memory_of(largest);
-	}
-	return memory_of(largest) < before ? OK : close_object(l, largest, e);
-}
-
-int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row,
-	      struct err *e)
-{
-	struct part *p = part_of(l, t);
-	size_t before = memory_of(p);
-	int rc = OK;
-
-	buf_addstr(&p->chunk, line);
-	p->rows += is_row;
-	p->all_rows += is_row;
-	if (p->chunk.len >= CHUNK)
-		rc = push(l, p, false, e);
-	l->held = l->held - before + memory_of(p);
-	while (rc == OK && l->held > HELD_AT_MOST)
-		rc = save_memory(l, e);
-	return rc;
-}
-
-/* --- commit --- */
-
-static void add_record(struct lake *l, struct buf *b, struct str state)
-{
-	struct timespec now;
-	struct tm tm;
-	char when[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_addf(b,
-		 "{\"step\":%llu,\"id\":\"%s\",\"committed_at\":\"%s\",\"tool\":\"%s\",\n "
-		 "\"tables\":[",
-		 (unsigned long long)l->last + 1, l->id, when, log_tool());
-	for (size_t i = 0; i < l->part_count; i++) {
-		buf_addz(b, i ? ",\n  " : "\n  ");
-		wire_add_table(b, l->parts[i].table);
-		b->len -= 2; /* its } and line break */
-		buf_addf(b, ",\"rows\":%llu}", (unsigned long long)l->parts[i].all_rows);
-	}
-	buf_addz(b, "],\n \"objects\":[");
-	buf_addstr(b, buf_str(&l->objects));
-	buf_addz(b, "]");
-	if (state.len) {
-		buf_addz(b, ",\n \"state\":");
-		buf_addstr(b, state);
-	}
-	buf_addz(b, "}\n");
-}
-
-int lake_commit(struct lake *l, struct str state, struct err *e)
-{
-	struct buf record = { 0 }, key = { 0 };
-	int rc = OK;
-
-	if (!l->id[0])
-		name_step(l);
-	for (size_t i = 0; i < l->part_count && rc == OK; i++)
-		if (l->parts[i].upload || l->parts[i].chunk.len)
-			rc = close_object(l, &l->parts[i], e);
-	if (rc != OK)
-		return rc;
-	add_record(l, &record, state);
 	record_key(l, l->last + 1, &key);
-	rc = store_put(l->store, key.data, buf_str(&record), true, e);
-	buf_release(&record);
+	rc = store_put(l->store, key.data, record, true, e);
 	buf_release(&key);
 	if (rc != OK)
 		return rc;
 	l->last++;
-	l->object_count += l->new_objects;
-	l->byte_count += l->new_bytes;
-	l->new_objects = l->new_bytes = 0;
-	l->id[0] = '\0';
-	buf_reset(&l->objects);
 	buf_reset(&l->state);
 	buf_addstr(&l->state, state);
-	for (size_t i = 0; i < l->part_count; i++) {
-		l->parts[i].all_rows = 0;
-		l->parts[i].objects = 0;
-	}
 	return OK;
-}
-
-uint64_t lake_objects(const struct lake *l)
-{
-	return l->object_count;
-}
-
-uint64_t lake_bytes(const struct lake *l)
-{
-	return l->byte_count;
 }
 
 /* --- reading --- */
 
 enum { PIECE = 4 << 20 }; /* of an object: one request */
+
+enum { WINDOWS = 32, WINDOW = 512 * 1024 }; /* 16 MiB at most */
+
+struct window {
+	struct buf bytes;
+	uint64_t number;       /* of its place: number * WINDOW */
+	uint64_t used;         /* 0: never; else the later the higher */
+};
 
 struct lake_reader {
 	struct lake *lake;
@@ -402,6 +155,8 @@ struct lake_reader {
 	bool last;             /* piece is the last one */
 	struct hash *hash;
 	struct decompressor *decompressor;
+	struct window windows[WINDOWS];
+	uint64_t uses;
 };
 
 uint64_t lake_last(const struct lake *l)
@@ -427,8 +182,12 @@ static bool read_object(const struct json *j, struct lake_object *o)
 {
 	const char *encoding = json_string(json_get(j, "encoding"));
 	const char *format = json_string(json_get(j, "format"));
-	int64_t rows, bytes;
+	const struct json *partition = json_get(j, "partition");
+	int64_t rows, bytes, deletes = 0;
 
+	json_int(json_get(j, "deletes"), &deletes);
+	o->deletes = (uint64_t)deletes;
+	o->value = json_string(json_member(partition, 0, &o->column));
 	o->path = json_string(json_get(j, "path"));
 	o->table = json_string(json_get(j, "table"));
 	o->sha256 = json_string(json_get(j, "sha256"));
@@ -550,10 +309,58 @@ int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct 
 	return rc == OK ? OK : err_wrap(e, rc, "object %s", r->object->path);
 }
 
+/* --- reading here and there --- */
+
+/* What was read last of each of many places: a Parquet reader goes through many columns at once. */
+static struct window *window_at(struct lake_reader *r, uint64_t number, struct err *e, int *rc)
+{
+	struct window *oldest = &r->windows[0];
+
+	for (size_t i = 0; i < WINDOWS; i++) {
+		struct window *w = &r->windows[i];
+
+		if (w->used && w->number == number) {
+			w->used = ++r->uses;
+			return w;
+		}
+		if (w->used < oldest->used)
+			oldest = w;
+	}
+	buf_reset(&oldest->bytes);
+	*rc = store_read(r->lake->store, r->key.data, number * WINDOW, WINDOW, &oldest->bytes,
+			 &r->version, e);
+	oldest->number = number;
+	oldest->used = *rc == OK ? ++r->uses : 0;
+	return oldest;
+}
+
+int lake_object_range(struct lake_reader *r, uint64_t offset, size_t len, char *to, struct err *e)
+{
+	int rc = OK;
+
+	while (len) {
+		struct window *w = window_at(r, offset / WINDOW, e, &rc);
+		size_t at = (size_t)(offset % WINDOW), n;
+
+		if (rc == OK && w->bytes.len <= at)
+			rc = err_set(e, BAD_DATA, "it is shorter than its commit record says");
+		if (rc != OK)
+			return err_wrap(e, rc, "object %s", r->object->path);
+		n = w->bytes.len - at < len ? w->bytes.len - at : len;
+		memcpy(to, w->bytes.data + at, n);
+		to += n;
+		offset += n;
+		len -= n;
+	}
+	return OK;
+}
+
 void lake_object_close(struct lake_reader *r)
 {
 	if (!r)
 		return;
+	for (size_t i = 0; i < WINDOWS; i++)
+		buf_release(&r->windows[i].bytes);
 	hash_free(r->hash);
 	decompressor_free(r->decompressor);
 	buf_release(&r->key);
@@ -566,14 +373,7 @@ void lake_close(struct lake *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->part_count; i++) {
-		drop_object(&l->parts[i]);
-		buf_release(&l->parts[i].chunk);
-	}
-	free(l->parts);
 	buf_release(&l->state);
-	buf_release(&l->objects);
-	buf_release(&l->packed);
 	store_close(l->store);
 	free(l->root);
 	free(l);

@@ -3,7 +3,7 @@
  *     ROOT/table/YYYY/MM/DD/STEP.jsonl[.gz|.zst]    rows of one table and step
  *     ROOT/_commits/00000000000000000007.json       the record that makes step 7 exist
  *
- * In a table's folder %, / and control bytes are %XX, and so is a . or _ that it begins with.
+ * In a table's folder %, /, = and control bytes are %XX, and so is a . or _ that it begins with.
  *
  * Records count from 1 without a gap and are written with put-if-absent, so the last one is found
  * by looking, never by listing, and of two runs that saw the same last record one loses. Objects
@@ -11,7 +11,8 @@
  *
  *     step, id, committed_at, tool
  *     tables     the @table lines of all tables of the step, empty ones too, with "rows"
- *     objects    path (below ROOT), table, rows, bytes, sha256, encoding, format
+ *     objects    path (below ROOT), table, rows, deletes (if any), bytes, sha256, encoding, format,
+ *                partition (if any): {"column":"value"}
  *     state      the stream's @state, if it had one
  *
  * The id of step 1 is the lake's. */
@@ -25,25 +26,23 @@
 struct lake;
 
 /* url ends in a slash. Finds the last record. */
-int lake_open(const char *url, enum codec codec, struct lake **l, struct err *e);
+int lake_open(const char *url, struct lake **l, struct err *e);
+void lake_close(struct lake *l);
 
 /* The last record's state as JSON, or empty. Valid until the next commit. */
 struct str lake_state(const struct lake *l);
 
-/* Tell of a table, rows or not. All are of one reader, told in the order of their indexes. */
-void lake_table(struct lake *l, const struct wire_table *t);
+/* Where it is: ROOT is a key of the store. */
+struct store *lake_store(const struct lake *l);
+const char *lake_root(const struct lake *l);
 
-/* One line (with its line break) of table t, a row or an @delete. Memory is bounded over all
- * tables. */
-int lake_line(struct lake *l, const struct wire_table *t, struct str line, bool is_row,
-	      struct err *e);
+/* A table's name is one folder's, and no other table's: what has a meaning in a path is written
+ * %XX, a leading _ too, as the lake's own folders begin with it. */
+void lake_add_folder(struct buf *b, const char *name);
 
-/* Publish what was written since the last commit as one step. LOST_RACE if another run was first.
- */
-int lake_commit(struct lake *l, struct str state, struct err *e);
-
-uint64_t lake_objects(const struct lake *l); /* published */
-uint64_t lake_bytes(const struct lake *l);
+/* Add the next record, with that state in it. LOST_RACE if another run was first. lake_write.h makes
+ * the record. */
+int lake_append(struct lake *l, struct str record, struct str state, struct err *e);
 
 /* --- reading --- */
 
@@ -52,7 +51,8 @@ uint64_t lake_last(const struct lake *l);
 
 struct lake_object {
 	const char *path, *table, *format, *sha256;
-	uint64_t rows, bytes; /* deleted keys are no rows; bytes are as stored */
+	const char *column, *value; /* of its partition; NULL: none, or of the value NULL */
+	uint64_t rows, deletes, bytes; /* bytes are as stored */
 	enum codec codec;
 };
 
@@ -77,9 +77,10 @@ void lake_step_release(struct lake_step *s);
 struct lake_reader;
 struct lake_reader *lake_object_open(struct lake *l, const struct lake_object *o);
 int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct err *e);
-void lake_object_close(struct lake_reader *r);
 
-/* Undo what is not committed, as far as it can be undone: open uploads are aborted. */
-void lake_close(struct lake *l);
+/* Any bytes of the object as it is stored, for formats that are read from the end. Checksums are
+ * the format's own affair then. */
+int lake_object_range(struct lake_reader *r, uint64_t offset, size_t len, char *to, struct err *e);
+void lake_object_close(struct lake_reader *r);
 
 #endif

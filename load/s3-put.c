@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include "compress.h"
+#include "delta.h"
 #include "file.h"
 #include "json.h"
-#include "lake.h"
+#include "lake_write.h"
 #include "log.h"
 #include "opt.h"
 #include "out.h"
@@ -25,13 +26,26 @@ enum {
 	PATIENCE = 250 /* times 20 ms: how long a command may take to end */
 };
 
-static const char *bare_table, *codec_option, *state_out, *content_type, *empty;
-static bool insist_framed, show_state;
+static const char *bare_table, *codec_option, *format_option, *numeric_as;
+static const char *state_out, *content_type, *empty;
+static bool insist_framed, show_state, delta;
 static uint64_t max_row = WIRE_MAX_ROW;
-static enum codec codec = CODEC_NONE;
+static struct lake_layout layout = { .encoding.parquet = { .codec = BLOCK_ZSTD,
+							   .row_group_size = 16 << 20 } };
 
 static const struct opt opts[] = {
-	{ 0, "compress", "codec", OPT_STRING, &codec_option, "gzip or zstd" },
+	{ 0, "format", "name", OPT_STRING, &format_option,
+	  "of a lake's objects: jsonl (default), csv or parquet" },
+	{ 0, "compress", "codec", OPT_STRING, &codec_option,
+	  "gzip or zstd; of Parquet none, snappy, gzip or zstd (its default)" },
+	{ 0, "partition-by", "column", OPT_STRING, &layout.partition_by,
+	  "an object for each value of this column, in a folder column=value" },
+	{ 0, "delta", NULL, OPT_FLAG, &delta,
+	  "publish every step to a Delta Lake table for each table, too" },
+	{ 0, "numeric-as", "what", OPT_STRING, &numeric_as,
+	  "numerics in Parquet are decimal (default) or string" },
+	{ 0, "row-group-size", "size", OPT_SIZE, &layout.encoding.parquet.row_group_size,
+	  "memory that a Parquet row group may take (default 16M)" },
 	{ 0, "content-type", "type", OPT_STRING, &content_type,
 	  "of a single object (default by its name)" },
 	{ 0, "table", "name", OPT_STRING, &bare_table, "bare rows are of this table" },
@@ -48,8 +62,9 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	"s3-put",
-	"[--compress codec] [--table name | --framed] [--empty what] [--state-out file] "
-	"[--max-row size] url/\n"
+	"[--format name] [--compress codec] [--partition-by column] [--delta]\n"
+	"    [--numeric-as what] [--row-group-size size] [--table name | --framed]\n"
+	"    [--empty what] [--state-out file] [--max-row size] url/\n"
 	"[--compress codec] [--content-type type] [--framed] [--max-row size] url "
 	"[-- command ...]\n"
 	"--show-state url/",
@@ -61,25 +76,18 @@ struct put {
 	const char *url;
 	struct wire_reader in;
 	struct lake *lake;
+	struct lake_writer *writer;
+	struct delta *delta;
 	struct store *store;
 	char *key;
 	struct upload *upload;
 	struct compressor *compressor;
-	struct buf packed, state, new_state;
+	struct buf packed, state, new_state, note;
 	uint64_t steps, bytes, objects;
 	uint64_t lines, step_lines; /* rows and deletes of all steps, and of the open one */
 	pid_t child;
 	int fd;
-	struct timespec started;
 };
-
-static double seconds_since(const struct timespec *from)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - from->tv_sec) + (double)(now.tv_nsec - from->tv_nsec) / 1e9;
-}
 
 static int interrupted(struct err *e)
 {
@@ -95,6 +103,17 @@ static bool is_news(const struct put *p)
 	       (p->new_state.len && !str_eq(buf_str(&p->new_state), lake_state(p->lake)));
 }
 
+/* What the record says of the Delta tables: all is published that came before it. */
+static struct str note(struct put *p)
+{
+	buf_reset(&p->note);
+	if (delta) {
+		buf_addz(&p->note, "\"delta\":");
+		buf_addstr(&p->note, delta_note(p->delta));
+	}
+	return buf_str(&p->note);
+}
+
 static int commit(struct put *p, struct err *e)
 {
 	struct buf line = { 0 };
@@ -102,7 +121,9 @@ static int commit(struct put *p, struct err *e)
 	int rc = state_check_forward(buf_str(&p->new_state), lake_state(p->lake), p->url, e);
 
 	if (rc == OK && news)
-		rc = lake_commit(p->lake, buf_str(&p->new_state), e);
+		rc = lake_writer_commit(p->writer, buf_str(&p->new_state), note(p), e);
+	if (rc == OK && delta)
+		rc = delta_publish(p->delta, e);
 	if (rc != OK)
 		return rc;
 	p->steps += news;
@@ -127,8 +148,11 @@ static int put_lake(struct put *p, struct err *e)
 {
 	enum wire_event event = WIRE_TABLE;
 	bool complete = false, open_step = true;
-	int rc = lake_open(p->url, codec, &p->lake, e);
+	int rc = lake_open(p->url, &p->lake, e);
 
+	p->writer = lake_writer_new(p->lake, &layout);
+	if (rc == OK && delta)
+		rc = delta_open(p->lake, &layout.encoding.parquet, &p->delta, e);
 	while (rc == OK && (rc = wire_next(&p->in, &event, e)) == OK && event != WIRE_EOF) {
 		if (complete && event != WIRE_END) {
 			rc = commit(p, e);
@@ -139,14 +163,14 @@ static int put_lake(struct put *p, struct err *e)
 			break;
 		switch (event) {
 		case WIRE_TABLE:
-			lake_table(p->lake, p->in.table);
+			lake_writer_table(p->writer, p->in.table);
 			break;
 		case WIRE_ROW:
 		case WIRE_DELETE:
 			open_step = true;
 			p->step_lines++;
 			progress_add(event == WIRE_ROW, p->in.whole.len);
-			rc = lake_line(p->lake, p->in.table, p->in.whole, event == WIRE_ROW, e);
+			rc = lake_writer_add(p->writer, &p->in, event == WIRE_DELETE, e);
 			break;
 		case WIRE_STATE:
 			buf_reset(&p->new_state);
@@ -166,7 +190,7 @@ static int put_lake(struct put *p, struct err *e)
 
 static int print_state(struct put *p, struct out *out, struct err *e)
 {
-	int rc = lake_open(p->url, codec, &p->lake, e);
+	int rc = lake_open(p->url, &p->lake, e);
 	struct str state;
 
 	if (rc != OK)
@@ -363,7 +387,7 @@ static int put_object(struct put *p, char **command, struct err *e)
 	type = content_type ? content_type : type_of(p->key);
 	if ((rc = upload_open(p->store, p->key, type, &p->upload, e)) != OK)
 		goto done;
-	p->compressor = compressor_new(codec);
+	p->compressor = compressor_new(layout.encoding.codec);
 	p->in.fd = p->fd;
 	if (insist_framed || (first.len >= 9 && memcmp(first.data, "{\"@table\"", 9) == 0)) {
 		wire_preload(&p->in, buf_str(&first));
@@ -405,7 +429,7 @@ static int print_receipt(struct put *p, struct out *out, struct err *e)
 	}
 	buf_addf(b, ",\"objects\":%llu,\"bytes\":%llu,\"seconds\":%.3f",
 		 (unsigned long long)p->objects, (unsigned long long)p->bytes,
-		 seconds_since(&p->started));
+		 progress_seconds());
 	if (p->state.len) {
 		buf_addz(b, ",\"state\":");
 		buf_addstr(b, buf_str(&p->state));
@@ -419,6 +443,11 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 	bool lake = p->url[0] && p->url[strlen(p->url) - 1] == '/';
 	int rc;
 
+	if (!lake && (format_option || layout.partition_by || delta))
+		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
+				  format_option	      ? "format" :
+				  layout.partition_by ? "partition-by" :
+							"delta");
 	if (lake && (command || content_type))
 		return opt_misuse(e, "%s goes with one object, and %s is a lake",
 				  command ? "a command" : "--content-type", p->url);
@@ -434,8 +463,8 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 		return print_state(p, out, e);
 	if (lake) {
 		rc = put_lake(p, e);
-		p->objects = p->lake ? lake_objects(p->lake) : 0;
-		p->bytes = p->lake ? lake_bytes(p->lake) : 0;
+		p->objects = p->writer ? lake_writer_objects(p->writer) : 0;
+		p->bytes = p->writer ? lake_writer_bytes(p->writer) : 0;
 	} else {
 		rc = put_object(p, command, e);
 	}
@@ -443,7 +472,7 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 		rc = print_receipt(p, out, e);
 	if (rc == OK)
 		log_info("put %llu bytes as %llu objects in %.1f s", (unsigned long long)p->bytes,
-			 (unsigned long long)p->objects, seconds_since(&p->started));
+			 (unsigned long long)p->objects, progress_seconds());
 	if (rc == OK && lake && empty && strcmp(empty, "skip") == 0 && p->lines == 0)
 		rc = NOTHING_NEW;
 	return rc;
@@ -454,6 +483,8 @@ static void release(struct put *p)
 	upload_abort(p->upload);
 	if (p->child)
 		stop_child(p);
+	delta_close(p->delta);
+	lake_writer_free(p->writer);
 	lake_close(p->lake);
 	compressor_free(p->compressor);
 	store_close(p->store);
@@ -462,6 +493,35 @@ static void release(struct put *p)
 	buf_release(&p->packed);
 	buf_release(&p->state);
 	buf_release(&p->new_state);
+	buf_release(&p->note);
+}
+
+/* What the options make of a lake's objects. */
+static int read_layout(struct err *e)
+{
+	struct encoding *how = &layout.encoding;
+
+	if (delta)
+		how->format = FORMAT_PARQUET;
+	if (format_option && (!format_parse(format_option, &how->format) ||
+			      (delta && how->format != FORMAT_PARQUET)))
+		return opt_misuse(e, delta ? "--delta is of Parquet, not of %s" :
+					     "--format: \"%s\" is neither jsonl, csv nor parquet",
+				  format_option);
+	layout.times_as_text = delta;
+	if (numeric_as && strcmp(numeric_as, "decimal") != 0 && strcmp(numeric_as, "string") != 0)
+		return opt_misuse(e, "--numeric-as: \"%s\" is neither decimal nor string",
+				  numeric_as);
+	how->parquet.numeric_text = numeric_as && strcmp(numeric_as, "string") == 0;
+	if (codec_option && how->format == FORMAT_PARQUET &&
+	    !block_parse(codec_option, &how->parquet.codec))
+		return opt_misuse(e, "--compress: \"%s\" is neither none, snappy, gzip nor zstd",
+				  codec_option);
+	if (codec_option && how->format != FORMAT_PARQUET &&
+	    !codec_parse(codec_option, &how->codec))
+		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd",
+				  codec_option);
+	return OK;
 }
 
 static int run(int argc, char **argv, struct err *e)
@@ -476,12 +536,10 @@ static int run(int argc, char **argv, struct err *e)
 		return opt_misuse(e, "which URL?");
 	if (insist_framed && bare_table)
 		return opt_misuse(e, "--framed refuses what --table allows");
-	if (codec_option && !codec_parse(codec_option, &codec))
-		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd",
-				  codec_option);
+	if ((rc = read_layout(e)) != OK)
+		return rc;
 	if (empty && strcmp(empty, "ok") != 0 && strcmp(empty, "skip") != 0)
 		return opt_misuse(e, "--empty is ok or skip, not \"%s\"", empty);
-	clock_gettime(CLOCK_MONOTONIC, &p.started);
 	p.url = argv[operand++];
 	sig_catch();
 	wire_open(&p.in, STDIN_FILENO, "standard input", insist_framed ? NULL : bare_table,

@@ -1,0 +1,749 @@
+/* delta - a lake's Parquet objects as Delta Lake tables */
+#include "delta.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "delta_checkpoint.h"
+#include "hash.h"
+#include "json.h"
+#include "log.h"
+#include "map.h"
+#include "mem.h"
+#include "parquet_type.h"
+
+enum { CHECKPOINT_EVERY = 20 };
+
+struct published {
+	char *name;
+	char *folder;            /* key of the table's folder, with its slash */
+	int64_t version;         /* the last commit that was read or written; -1: none */
+	uint64_t step;           /* the last of ours in it, as far as was read */
+	char columns[17];        /* a hash of the columns it was seen to have, ours at least */
+	bool has_deleted;        /* and _deleted */
+	char *metadata;          /* the last metaData that was read, or NULL */
+};
+
+struct delta {
+	struct lake *lake;
+	const struct parquet_options *options;
+	char *app;               /* appId of our transactions */
+	uint64_t step;           /* all up to this one are published */
+	struct published *tables;
+	size_t count, cap;
+	struct buf note;
+};
+
+/* --- tables --- */
+
+static struct published *table_of(struct delta *d, const char *name)
+{
+	struct published *p;
+	struct buf folder = { 0 };
+
+	for (size_t i = 0; i < d->count; i++)
+		if (strcmp(d->tables[i].name, name) == 0)
+			return &d->tables[i];
+	GROW(d->tables, d->count, d->cap);
+	p = &d->tables[d->count++];
+	buf_addz(&folder, lake_root(d->lake));
+	lake_add_folder(&folder, name);
+	buf_addch(&folder, '/');
+	*p = (struct published){ .name = xstrdup(name), .folder = folder.data, .version = -1 };
+	return p;
+}
+
+static void log_key(const struct published *p, int64_t version, const char *suffix, struct buf *key)
+{
+	buf_reset(key);
+	buf_addf(key, "%s_delta_log/%020lld%s", p->folder, (long long)version, suffix);
+}
+
+/* --- the schema --- */
+
+static int type_of(struct buf *b, const struct wire_column *c, const struct parquet_options *o,
+		   bool *ntz, struct err *e)
+{
+	struct parquet_leaf l;
+	enum parquet_form form;
+	int rc;
+
+	if (c->type.base == PG_TIME) { /* lake_write.h writes them as text */
+		buf_addz(b, "string");
+		return OK;
+	}
+	if ((rc = parquet_leaf_of(&l, &form, c, o->numeric_text, e)) != OK)
+		return rc;
+	switch (l.logical) {
+	case PQ_DECIMAL:
+		buf_addf(b, "decimal(%d,%d)", l.precision, l.scale);
+		return OK;
+	case PQ_DATE:
+		buf_addz(b, "date");
+		return OK;
+	case PQ_TIMESTAMP:
+		*ntz = *ntz || !l.utc;
+		buf_addz(b, l.utc ? "timestamp" : "timestamp_ntz");
+		return OK;
+	case PQ_INTEGER:
+		buf_addz(b, l.bits == 16 ? "short" : l.bits == 32 ? "integer" : "long");
+		return OK;
+	default:
+		break;
+	}
+	buf_addz(b, l.type == PQ_BOOLEAN ? "boolean" : l.type == PQ_INT32 ? "integer" :
+		    l.type == PQ_INT64 ? "long" : l.type == PQ_FLOAT ? "float" :
+		    l.type == PQ_DOUBLE ? "double" : l.logical == PQ_PLAIN ? "binary" : "string");
+	return OK;
+}
+
+static void add_field(struct buf *b, const char *name, struct str type)
+{
+	buf_addz(b, b->data[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+	json_add_string(b, str_of(name));
+	buf_addz(b, ",\"type\":");
+	json_add_string(b, type);
+	buf_addz(b, ",\"nullable\":true,\"metadata\":{}}");
+}
+
+/* The table's own fields, as a schemaString. */
+static int own_schema(struct buf *b, const struct delta *d, const struct wire_table *t, bool deletes,
+		      bool *ntz, struct err *e)
+{
+	struct buf type = { 0 };
+	int rc = OK;
+
+	buf_addz(b, "{\"type\":\"struct\",\"fields\":[");
+	for (size_t i = 0; i < t->column_count && rc == OK; i++) {
+		if (t->columns[i].generated)
+			continue;
+		buf_reset(&type);
+		if ((rc = type_of(&type, &t->columns[i], d->options, ntz, e)) == OK)
+			add_field(b, t->columns[i].name, buf_str(&type));
+	}
+	if (deletes)
+		add_field(b, "_deleted", STR("boolean"));
+	buf_addz(b, "]}");
+	buf_release(&type);
+	return rc;
+}
+
+static const struct json *field_of(const struct json *schema, const char *name)
+{
+	const struct json *fields = json_get(schema, "fields");
+
+	for (size_t i = 0; i < json_count(fields); i++) {
+		const char *own = json_string(json_get(json_at(fields, i), "name"));
+
+		if (own && strcmp(own, name) == 0)
+			return json_at(fields, i);
+	}
+	return NULL;
+}
+
+/* Add to the fields that the table has those that it lacks: *more tells whether there are any. What it
+ * has and the stream has not stays, older files have it. */
+static int widen(struct buf *b, struct str had, struct str own, bool *more, struct err *e)
+{
+	struct json *old = NULL, *new = NULL;
+	const struct json *fields;
+	int rc;
+
+	*more = false;
+	if ((rc = json_parse(had, &old, e)) != OK || (rc = json_parse(own, &new, e)) != OK)
+		goto done;
+	buf_add(b, had.data, had.len - 2); /* ]} */
+	fields = json_get(new, "fields");
+	for (size_t i = 0; i < json_count(fields) && rc == OK; i++) {
+		const char *name = json_string(json_get(json_at(fields, i), "name"));
+		const char *type = json_string(json_get(json_at(fields, i), "type"));
+		const struct json *was = field_of(old, name);
+		const char *was_type = json_string(json_get(was, "type"));
+
+		if (!was) {
+			add_field(b, name, str_of(type));
+			*more = true;
+		} else if (!was_type || strcmp(was_type, type) != 0) {
+			rc = err_set(e, BAD_DATA, "column \"%s\" was %s there, and is %s now", name,
+				     was_type ? was_type : "nested", type);
+		}
+	}
+	buf_addz(b, "]}");
+done:
+	json_free(old);
+	json_free(new);
+	return rc;
+}
+
+/* --- reading the log --- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Do we know all that a writer must heed? Before version 7 the number says it: 2 is append-only
+ * tables and invariants; from 7 on there are names. */
+static int check_protocol(const struct published *p, const struct json *protocol, struct err *e)
+{
+	const struct json *features = json_get(protocol, "writerFeatures");
+	int64_t writer = 0;
+
+	json_int(json_get(protocol, "minWriterVersion"), &writer);
+	for (size_t i = 0; i < json_count(features); i++) {
+		const char *name = json_string(json_at(features, i));
+
+		if (name && strcmp(name, "timestampNtz") != 0 && strcmp(name, "appendOnly") != 0 &&
+		    strcmp(name, "invariants") != 0)
+			return err_set(e, BAD_DATA,
+				       "Delta table \"%s\" has the feature %s, which starpipe cannot "
+				       "write",
+				       p->name, name);
+	}
+	if (writer <= 2 || writer == 7)
+		return OK;
+	return err_set(e, BAD_DATA, "Delta table \"%s\" wants writers of version %lld", p->name,
+		       (long long)writer);
+}
+
+/* Call f with every action of a log file. */
+static int each_action(struct str text, int (*f)(void *, const struct json *, struct str, struct err *),
+		       void *arg, struct err *e)
+{
+	int rc = OK;
+
+	while (text.len && rc == OK) {
+		const char *nl = memchr(text.data, '\n', text.len);
+		struct str line = { text.data, nl ? (size_t)(nl - text.data) : text.len };
+		struct json *doc = NULL;
+
+		text.data += line.len + (nl != NULL);
+		text.len -= line.len + (nl != NULL);
+		if (line.len == 0)
+			continue;
+		if ((rc = json_parse(line, &doc, e)) == OK)
+			rc = f(arg, doc, line, e);
+		json_free(doc);
+	}
+	return rc;
+}
+
+struct noting {
+	struct delta *d;
+	struct published *p;
+};
+
+static int note_action(void *arg, const struct json *action, struct str line, struct err *e)
+{
+	struct noting *n = arg;
+	const struct json *txn = json_get(action, "txn"), *protocol = json_get(action, "protocol");
+	const char *app = json_string(json_get(txn, "appId"));
+	int64_t version;
+
+	if (app && strcmp(app, n->d->app) == 0 && json_int(json_get(txn, "version"), &version) &&
+	    version > (int64_t)n->p->step)
+		n->p->step = (uint64_t)version;
+	if (json_get(action, "metaData")) {
+		free(n->p->metadata);
+		n->p->metadata = xstrndup(line.data, line.len);
+	}
+	return protocol ? check_protocol(n->p, protocol, e) : OK;
+}
+
+/* Read the commits that have come since, ours and others'. */
+static int read_forward(struct delta *d, struct published *p, struct err *e)
+{
+	struct noting n = { d, p };
+	struct buf key = { 0 }, text = { 0 };
+	bool found = true;
+	int rc = OK;
+
+	while (rc == OK && found) {
+		log_key(p, p->version + 1, ".json", &key);
+		buf_reset(&text);
+		rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+		if (rc == OK && found) {
+			rc = each_action(buf_str(&text), note_action, &n, e);
+			p->version++;
+		}
+		if (rc != OK)
+			err_wrap(e, rc, "%s", key.data);
+	}
+	buf_release(&key);
+	buf_release(&text);
+	return rc;
+}
+
+/* The metaData that is in force, which may stand far back. */
+static int find_metadata(struct delta *d, struct published *p, struct err *e)
+{
+	struct noting n = { d, p };
+	struct buf key = { 0 }, text = { 0 };
+	bool found;
+	int rc = OK;
+
+	for (int64_t v = p->version; rc == OK && !p->metadata && v >= 0; v--) {
+		log_key(p, v, ".json", &key);
+		buf_reset(&text);
+		rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+		if (rc == OK && found)
+			rc = each_action(buf_str(&text), note_action, &n, e);
+	}
+	if (rc == OK && !p->metadata)
+		rc = err_set(e, FAILED, "its log has no metaData any more");
+	buf_release(&key);
+	buf_release(&text);
+	return rc;
+}
+
+/* --- checkpoints --- */
+
+/* The table as it is, action by action: what was said last of each file, application and so on. */
+struct replay {
+	struct map lines;  /* "file path", "txn app", "metaData ", "protocol " -> struct buf * */
+};
+
+static void set_line(struct replay *r, const char *kind, const char *name, struct str line)
+{
+	struct buf key = { 0 };
+	struct map_entry *entry;
+	int added;
+
+	buf_addf(&key, "%s %s", kind, name);
+	entry = map_add(&r->lines, buf_str(&key), &added);
+	buf_release(&key);
+	if (added)
+		entry->value = xcalloc(1, sizeof(struct buf));
+	buf_reset(entry->value);
+	buf_addstr(entry->value, line);
+}
+
+static int replay_action(void *arg, const struct json *action, struct str line, struct err *e)
+{
+	const char *kind, *name = "";
+	const struct json *value = json_member(action, 0, &kind);
+
+	(void)e;
+	if (!value || strcmp(kind, "commitInfo") == 0)
+		return OK;
+	if (strcmp(kind, "add") == 0 || strcmp(kind, "remove") == 0) {
+		name = json_string(json_get(value, "path"));
+		kind = "file"; /* a removed file is no more, an added one again */
+	} else if (strcmp(kind, "txn") == 0) {
+		name = json_string(json_get(value, "appId"));
+	}
+	set_line(arg, kind, name ? name : "", line);
+	return OK;
+}
+
+static int replay_file(struct delta *d, const char *key, struct replay *r, struct err *e)
+{
+	struct buf text = { 0 };
+	bool found;
+	int rc = store_get(lake_store(d->lake), key, &text, &found, e);
+
+	if (rc == OK && !found)
+		rc = err_set(e, FAILED, "%s is not there", key);
+	if (rc == OK)
+		rc = each_action(buf_str(&text), replay_action, r, e);
+	buf_release(&text);
+	return rc;
+}
+
+static int put_checkpoint(struct delta *d, struct published *p, const struct replay *r,
+			  struct err *e)
+{
+	struct delta_checkpoint *c = delta_checkpoint_new();
+	struct buf json = { 0 }, file = { 0 }, key = { 0 }, last = { 0 };
+	struct store *store = lake_store(d->lake);
+	uint64_t actions = 0;
+	int rc = OK;
+
+	for (size_t i = 0; i < r->lines.capacity && rc == OK; i++) {
+		struct json *doc = NULL;
+
+		if (!r->lines.entries[i].key.data)
+			continue;
+		buf_addstr(&json, buf_str(r->lines.entries[i].value));
+		buf_addch(&json, '\n');
+		rc = json_parse(buf_str(r->lines.entries[i].value), &doc, e);
+		delta_checkpoint_add(c, doc);
+		json_free(doc);
+	}
+	if (rc == OK)
+		rc = delta_checkpoint_finish(c, &file, &actions, e);
+	buf_addf(&key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0,
+		 (long long)p->version);
+	if (rc == OK)
+		rc = store_put(store, key.data, buf_str(&json), false, e);
+	log_key(p, p->version, ".checkpoint.parquet", &key);
+	if (rc == OK)
+		rc = store_put(store, key.data, buf_str(&file), false, e);
+	buf_reset(&key);
+	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
+	buf_addf(&last, "{\"version\":%lld,\"size\":%llu}", (long long)p->version,
+		 (unsigned long long)actions);
+	if (rc == OK)
+		rc = store_put(store, key.data, buf_str(&last), false, e);
+	delta_checkpoint_free(c);
+	buf_release(&json);
+	buf_release(&file);
+	buf_release(&key);
+	buf_release(&last);
+	return rc;
+}
+
+/* From the last compacted log, or the beginning. A checkpoint only makes reading faster: its failure
+ * is told, and the next one makes up for it. */
+static void checkpoint(struct delta *d, struct published *p)
+{
+	struct replay r = { 0 };
+	struct buf key = { 0 };
+	struct err e = { 0 };
+	int64_t from = p->version - CHECKPOINT_EVERY;
+	int rc = OK;
+
+	if (from > 0) {
+		buf_addf(&key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0,
+			 (long long)from);
+		rc = replay_file(d, key.data, &r, &e);
+	}
+	if (rc == FAILED || from <= 0) { /* it was not made: from the beginning */
+		from = -1;
+		rc = OK;
+	}
+	for (int64_t v = from + 1; v <= p->version && rc == OK; v++) {
+		log_key(p, v, ".json", &key);
+		rc = replay_file(d, key.data, &r, &e);
+	}
+	if (rc == OK)
+		rc = put_checkpoint(d, p, &r, &e);
+	if (rc != OK)
+		log_warning("no checkpoint of Delta table \"%s\": %s", p->name, e.msg);
+	for (size_t i = 0; i < r.lines.capacity; i++)
+		if (r.lines.entries[i].key.data) {
+			buf_release(r.lines.entries[i].value);
+			free(r.lines.entries[i].value);
+		}
+	map_release(&r.lines);
+	buf_release(&key);
+}
+
+/* --- commits --- */
+
+/* Only what a URI's path may have stands as it is. */
+static void add_uri(struct buf *b, const char *path)
+{
+	for (; *path; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		    strchr("-._~/=", c))
+			buf_addch(b, *path);
+		else
+			buf_addf(b, "%%%02X", c);
+	}
+}
+
+static void add_file(struct buf *b, const struct lake_object *o)
+{
+	struct buf path = { 0 };
+	const char *below = strchr(o->path, '/'); /* behind the table's folder */
+
+	add_uri(&path, below ? below + 1 : o->path);
+	buf_addz(b, "{\"add\":{\"path\":");
+	json_add_string(b, buf_str(&path));
+	buf_addz(b, ",\"partitionValues\":{");
+	if (o->column) {
+		json_add_string(b, str_of(o->column));
+		buf_addch(b, ':');
+		if (o->value)
+			json_add_string(b, str_of(o->value));
+		else
+			buf_addz(b, "null");
+	}
+	buf_addch(b, '}');
+	buf_addf(b,
+		 ",\"size\":%llu,\"modificationTime\":%lld,"
+		 "\"dataChange\":true,\"stats\":\"{\\\"numRecords\\\":%llu}\"}}\n",
+		 (unsigned long long)o->bytes, (long long)now_ms(),
+		 (unsigned long long)(o->rows + o->deletes));
+	buf_release(&path);
+}
+
+/* The actions that make the table. */
+static void add_new_table(struct buf *b, const struct delta *d, const struct published *p,
+			  struct str schema, const char *partition, bool ntz)
+{
+	char id[SHA256_HEX + 1];
+	struct buf name = { 0 };
+
+	buf_addf(&name, "%s %s", d->app, p->name);
+	sha256_hex(buf_str(&name), id);
+	buf_addz(b, ntz ? "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,"
+			  "\"readerFeatures\":[\"timestampNtz\"],"
+			  "\"writerFeatures\":[\"timestampNtz\"]}}\n" :
+			  "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}\n");
+	buf_addf(b, "{\"metaData\":{\"id\":\"%.8s-%.4s-%.4s-%.4s-%.12s\",\"name\":", id, id + 8,
+		 id + 12, id + 16, id + 20);
+	json_add_string(b, str_of(p->name));
+	buf_addz(b, ",\"format\":{\"provider\":\"parquet\",\"options\":{}},\"schemaString\":");
+	json_add_string(b, schema);
+	buf_addz(b, ",\"partitionColumns\":[");
+	if (partition)
+		json_add_string(b, str_of(partition));
+	buf_addf(b, "],\"configuration\":{},\"createdTime\":%lld}}\n", (long long)now_ms());
+	buf_release(&name);
+}
+
+/* The metaData in force with another schemaString; nothing if the table has all the columns. */
+static int add_wider_table(struct buf *b, struct delta *d, struct published *p, struct str own,
+			   bool ntz, struct err *e)
+{
+	struct buf schema = { 0 };
+	struct json *doc = NULL;
+	const char *had;
+	struct str key, line, metadata = STR("");
+	struct field value;
+	size_t at = 0;
+	bool more = false;
+	int rc = p->metadata ? OK : find_metadata(d, p, e);
+
+	if (rc != OK || (rc = json_parse(str_of(p->metadata), &doc, e)) != OK)
+		return rc;
+	line = str_of(p->metadata);
+	had = json_string(json_get(json_get(doc, "metaData"), "schemaString"));
+	if (!had || strlen(had) < 4)
+		rc = err_set(e, BAD_DATA, "its metaData has no schemaString");
+	else if (ntz && !strstr(had, "timestamp_ntz"))
+		rc = err_set(e, BAD_DATA, "a timestamp without a time zone cannot be added to it");
+	else
+		rc = widen(&schema, str_of(had), own, &more, e);
+	if (rc == OK && more && (rc = scan_member(line, &at, &key, &value, e)) == OK)
+		metadata = value.text;
+	at = 0;
+	if (metadata.len)
+		buf_addz(b, "{\"metaData\":{\"schemaString\":");
+	if (metadata.len)
+		json_add_string(b, buf_str(&schema));
+	while (metadata.len && rc == OK &&
+	       (rc = scan_member(metadata, &at, &key, &value, e)) == OK && value.kind != F_ABSENT) {
+		if (str_eqz(key, "\"schemaString\""))
+			continue;
+		buf_addch(b, ',');
+		buf_addstr(b, key);
+		buf_addch(b, ':');
+		if (value.kind == F_STRING)
+			buf_add(b, value.text.data - 1, value.text.len + 2);
+		else
+			buf_addstr(b, value.text);
+	}
+	if (metadata.len)
+		buf_addz(b, "}}\n");
+	buf_release(&schema);
+	json_free(doc);
+	return rc;
+}
+
+/* What the table must be made of before the step's files are: usually nothing new. */
+static int add_columns(struct buf *b, struct delta *d, struct published *p,
+		       const struct wire_table *t, const char *partition, bool deletes,
+		       struct err *e)
+{
+	struct buf own = { 0 };
+	bool ntz = false;
+	char columns[17];
+	int rc = own_schema(&own, d, t, deletes || p->has_deleted, &ntz, e);
+
+	snprintf(columns, sizeof(columns), "%016llx",
+		 (unsigned long long)str_hash(buf_str(&own), 0));
+	if (rc == OK && p->version < 0)
+		add_new_table(b, d, p, buf_str(&own), partition, ntz);
+	else if (rc == OK && (p->metadata || strcmp(columns, p->columns) != 0))
+		rc = add_wider_table(b, d, p, buf_str(&own), ntz, e);
+	if (rc == OK) {
+		memcpy(p->columns, columns, sizeof(columns));
+		p->has_deleted = p->has_deleted || deletes;
+	}
+	buf_release(&own);
+	return rc;
+}
+
+static int add_commit(struct buf *b, struct delta *d, struct published *p,
+		      const struct lake_step *step, const struct wire_table *t, struct err *e)
+{
+	const char *partition = NULL;
+	uint64_t deletes = 0;
+	int rc;
+
+	buf_addf(b,
+		 "{\"commitInfo\":{\"timestamp\":%lld,\"operation\":\"WRITE\","
+		 "\"operationParameters\":{\"mode\":\"Append\",\"partitionBy\":\"[]\"},"
+		 "\"isBlindAppend\":true,\"engineInfo\":\"starpipe\"}}\n",
+		 (long long)now_ms());
+	for (size_t i = 0; i < step->object_count; i++)
+		if (strcmp(step->objects[i].table, t->name) == 0) {
+			deletes += step->objects[i].deletes;
+			partition = step->objects[i].column;
+		}
+	rc = add_columns(b, d, p, t, partition, deletes > 0, e);
+	buf_addf(b, "{\"txn\":{\"appId\":\"%s\",\"version\":%llu,\"lastUpdated\":%lld}}\n", d->app,
+		 (unsigned long long)step->number, (long long)now_ms());
+	for (size_t i = 0; i < step->object_count && rc == OK; i++) {
+		const struct lake_object *o = &step->objects[i];
+
+		if (strcmp(o->table, t->name) != 0)
+			continue;
+		if (strcmp(o->format, "parquet") != 0) {
+			rc = err_set(e, BAD_DATA, "%s is no Parquet", o->path);
+			err_hint(e, rc, "Begin a new lake with --delta from its first step on.");
+		}
+		add_file(b, o);
+	}
+	return rc;
+}
+
+/* One step of one table; a rival's commit in between is read, and the next number tried. */
+static int publish_table(struct delta *d, const struct lake_step *step, const struct wire_table *t,
+			 struct err *e)
+{
+	struct published *p = table_of(d, t->name);
+	struct buf key = { 0 }, commit = { 0 };
+	struct err lost;
+	int rc;
+
+	do {
+		if ((rc = read_forward(d, p, e)) != OK || p->step >= step->number)
+			break;
+		buf_reset(&commit);
+		if ((rc = add_commit(&commit, d, p, step, t, e)) != OK)
+			break;
+		log_key(p, p->version + 1, ".json", &key);
+		rc = store_put(lake_store(d->lake), key.data, buf_str(&commit), true, &lost);
+		if (rc != OK && rc != LOST_RACE)
+			*e = lost;
+	} while (rc == LOST_RACE);
+	if (rc == OK)
+		rc = read_forward(d, p, e); /* our own, by the same path as others' */
+	if (rc == OK && commit.len && p->version && p->version % CHECKPOINT_EVERY == 0)
+		checkpoint(d, p);
+	buf_release(&key);
+	buf_release(&commit);
+	return rc == OK ? OK : err_wrap(e, rc, "Delta table \"%s\"", t->name);
+}
+
+static bool has_objects(const struct lake_step *step, const struct wire_table *t)
+{
+	for (size_t i = 0; i < step->object_count; i++)
+		if (strcmp(step->objects[i].table, t->name) == 0)
+			return true;
+	return false;
+}
+
+/* Transactions are the lake's, which its first step names. */
+static int name_app(struct delta *d, struct err *e)
+{
+	struct lake_step first = { 0 };
+	struct buf app = { 0 };
+	int rc = d->app || !lake_last(d->lake) ? OK : lake_step_read(d->lake, 1, &first, e);
+
+	if (rc == OK && first.id) {
+		buf_addf(&app, "starpipe-%s", first.id);
+		d->app = app.data;
+	}
+	lake_step_release(&first);
+	return rc;
+}
+
+int delta_publish(struct delta *d, struct err *e)
+{
+	int rc = name_app(d, e);
+
+	while (rc == OK && d->step < lake_last(d->lake)) {
+		struct lake_step step = { 0 };
+
+		rc = lake_step_read(d->lake, d->step + 1, &step, e);
+		for (size_t i = 0; i < step.table_count && rc == OK; i++)
+			if (has_objects(&step, step.tables[i]))
+				rc = publish_table(d, &step, step.tables[i], e);
+		lake_step_release(&step);
+		d->step += rc == OK;
+	}
+	return rc;
+}
+
+/* --- what a record says --- */
+
+/* {"step":9,"tables":{"staff":{"version":3,...}}}: all up to step 9 is published, and the logs were
+ * read that far. */
+struct str delta_note(struct delta *d)
+{
+	struct buf *b = &d->note;
+
+	buf_reset(b);
+	buf_addf(b, "{\"step\":%llu,\"tables\":{", (unsigned long long)d->step);
+	for (size_t i = 0; i < d->count; i++) {
+		const struct published *p = &d->tables[i];
+
+		buf_addz(b, i ? "," : "");
+		json_add_string(b, str_of(p->name));
+		buf_addf(b, ":{\"version\":%lld,\"columns\":\"%s\",\"deleted\":%s}",
+			 (long long)p->version, p->columns, p->has_deleted ? "true" : "false");
+	}
+	buf_addz(b, "}}");
+	return buf_str(b);
+}
+
+static void read_note(struct delta *d, const struct json *note)
+{
+	const struct json *tables = json_get(note, "tables");
+	int64_t n;
+
+	if (!json_int(json_get(note, "step"), &n) || n < 0)
+		return;
+	d->step = (uint64_t)n;
+	for (size_t i = 0; i < json_count(tables); i++) {
+		const char *name;
+		const struct json *table = json_member(tables, i, &name);
+		const char *columns = json_string(json_get(table, "columns"));
+		struct published *p = table_of(d, name);
+
+		if (!json_int(json_get(table, "version"), &p->version))
+			p->version = -1;
+		snprintf(p->columns, sizeof(p->columns), "%s", columns ? columns : "");
+		p->has_deleted = json_true(json_get(table, "deleted"));
+	}
+}
+
+int delta_open(struct lake *l, const struct parquet_options *o, struct delta **out, struct err *e)
+{
+	struct delta *d = *out = xcalloc(1, sizeof(*d));
+	struct lake_step last = { 0 };
+	int rc = OK;
+
+	d->lake = l;
+	d->options = o;
+	if (lake_last(l) && (rc = lake_step_read(l, lake_last(l), &last, e)) == OK)
+		read_note(d, json_get(last.record, "delta"));
+	lake_step_release(&last);
+	return rc == OK ? delta_publish(d, e) : rc;
+}
+
+void delta_close(struct delta *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < d->count; i++) {
+		free(d->tables[i].name);
+		free(d->tables[i].folder);
+		free(d->tables[i].metadata);
+	}
+	free(d->tables);
+	free(d->app);
+	buf_release(&d->note);
+	free(d);
+}

@@ -1,0 +1,492 @@
+/* lake_write - rows into the objects of a lake, step by step */
+#include "lake_write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "hash.h"
+#include "json.h"
+#include "log.h"
+#include "map.h"
+#include "mem.h"
+
+enum {
+	HELD_AT_MOST = 28 << 20,  /* bytes of memory, of all objects together */
+	OPEN_OBJECT = 32 * 1024   /* what one counts, so that open files are bounded as well */
+};
+
+/* The rows of one table, or of one partition of it, on their way into an object. */
+struct part {
+	struct lake_writer *writer;
+	struct told *told;
+	char *value;           /* of the partition; NULL without one, or for the value NULL */
+	struct encoder *encoder; /* NULL: no object open */
+	struct upload *upload; /* NULL until its first bytes come */
+	struct hash *hash;
+	char *path;
+	uint64_t rows, deletes, bytes;
+	bool takes_deletes;
+};
+
+/* A table of the step. */
+struct told {
+	const struct wire_table *table;
+	struct wire_table *as_text; /* the same with times of day as text, or NULL */
+	size_t partition_by;   /* a column, or column_count */
+	struct part *whole;    /* without partitions */
+	struct map parts;      /* by the value as it stands in a row */
+	uint64_t rows;
+	unsigned objects;
+	bool deleting;         /* the last line was a @delete */
+};
+
+struct lake_writer {
+	struct lake *lake;
+	const struct lake_layout *how;
+	struct told **tables;
+	size_t table_count, table_cap;
+	struct part **parts;   /* that have an object open */
+	size_t part_count, part_cap;
+	struct buf objects;    /* JSON of those finished in this step */
+	char id[64], day[16];
+	uint64_t object_count, byte_count;
+	uint64_t new_objects, new_bytes;
+	size_t held;           /* memory of all parts */
+};
+
+/* --- tables --- */
+
+/* The table as it is written: the stream's, or a copy whose times of day are text. */
+static struct wire_table *times_as_text(const struct wire_table *t)
+{
+	struct wire_table *copy = NULL;
+	struct json *doc = NULL;
+	struct buf line = { 0 };
+	struct err ignored;
+	bool any = false;
+
+	for (size_t i = 0; i < t->column_count; i++)
+		any = any || t->columns[i].type.base == PG_TIME;
+	if (!any)
+		return NULL;
+	wire_add_table(&line, t);
+	if (json_parse(buf_str(&line), &doc, &ignored) == OK &&
+	    wire_table_read(doc, &copy, &ignored) == OK)
+		for (size_t i = 0; i < t->column_count; i++)
+			if (t->columns[i].type.base == PG_TIME) {
+				free(copy->columns[i].type_name);
+				copy->columns[i].type_name =
+					xstrdup(t->columns[i].type.array ? "text[]" : "text");
+				copy->columns[i].type =
+					pg_type_parse(str_of(copy->columns[i].type_name));
+			}
+	json_free(doc);
+	buf_release(&line);
+	return copy;
+}
+
+static struct told *told_of(struct lake_writer *w, const struct wire_table *t)
+{
+	const char *by = w->how->partition_by;
+	struct told *n;
+
+	if (t->index < w->table_count)
+		return w->tables[t->index];
+	GROW(w->tables, w->table_count, w->table_cap);
+	n = w->tables[w->table_count++] = xcalloc(1, sizeof(*n));
+	n->table = t;
+	n->partition_by = by ? wire_column_index(t, str_of(by)) : t->column_count;
+	if (w->how->times_as_text)
+		n->as_text = times_as_text(t);
+	return n;
+}
+
+void lake_writer_table(struct lake_writer *w, const struct wire_table *t)
+{
+	told_of(w, t);
+}
+
+struct lake_writer *lake_writer_new(struct lake *l, const struct lake_layout *how)
+{
+	struct lake_writer *w = xcalloc(1, sizeof(*w));
+
+	w->lake = l;
+	w->how = how;
+	return w;
+}
+
+/* --- objects --- */
+
+/* A step's name sorts by time and is nobody else's. */
+static void name_step(struct lake_writer *w)
+{
+	struct timespec now;
+	struct tm tm;
+	unsigned char random[6];
+	char time_text[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	random_bytes(random, sizeof(random));
+	strftime(w->day, sizeof(w->day), "%Y/%m/%d", &tm);
+	strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &tm);
+	snprintf(w->id, sizeof(w->id), "%s.%03ldZ-%02x%02x%02x%02x%02x%02x", time_text,
+		 now.tv_nsec / 1000000, random[0], random[1], random[2], random[3], random[4],
+		 random[5]);
+}
+
+/* column=value, as Hive has it; a partitioned table's days would be in its readers' way. */
+static void add_partition(struct buf *path, const struct part *p)
+{
+	const struct told *t = p->told;
+
+	lake_add_folder(path, t->table->columns[t->partition_by].name);
+	buf_addch(path, '=');
+	if (!p->value)
+		buf_addz(path, "__HIVE_DEFAULT_PARTITION__");
+	for (const char *c = p->value ? p->value : ""; *c; c++)
+		if (strchr("\"#%'*/:=?\\{[]^", *c) || (unsigned char)*c < 0x20 || *c == 0x7f)
+			buf_addf(path, "%%%02X", (unsigned char)*c);
+		else
+			buf_addch(path, *c);
+}
+
+static void name_object(struct lake_writer *w, struct part *p)
+{
+	struct buf path = { 0 };
+
+	if (!w->id[0])
+		name_step(w);
+	lake_add_folder(&path, p->told->table->name);
+	buf_addch(&path, '/');
+	if (p->told->partition_by < p->told->table->column_count)
+		add_partition(&path, p);
+	else
+		buf_addz(&path, w->day);
+	buf_addf(&path, "/%s", w->id);
+	if (p->told->objects++)
+		buf_addf(&path, "-%u", p->told->objects);
+	encoding_add_suffix(&w->how->encoding, &path);
+	p->path = path.data;
+}
+
+/* The encoder's bytes, through the hash into the upload. */
+static int take_bytes(void *arg, struct str bytes, struct err *e)
+{
+	struct part *p = arg;
+	struct lake *l = p->writer->lake;
+	struct buf key = { 0 };
+	int rc = OK;
+
+	if (!p->upload) {
+		buf_addf(&key, "%s%s", lake_root(l), p->path);
+		rc = upload_open(lake_store(l), key.data,
+				 encoding_content_type(&p->writer->how->encoding), &p->upload, e);
+		buf_release(&key);
+	}
+	if (rc != OK)
+		return rc;
+	hash_add(p->hash, bytes);
+	p->bytes += bytes.len;
+	return upload_write(p->upload, bytes, e);
+}
+
+static int open_object(struct lake_writer *w, struct part *p, bool deletes, struct err *e)
+{
+	const struct told *t = p->told;
+
+	name_object(w, p);
+	p->hash = hash_new();
+	p->takes_deletes = deletes || w->how->encoding.format != FORMAT_PARQUET;
+	GROW(w->parts, w->part_count, w->part_cap);
+	w->parts[w->part_count++] = p;
+	return encoder_open(&w->how->encoding, t->as_text ? t->as_text : t->table, deletes,
+			    take_bytes, p, &p->encoder, e);
+}
+
+static size_t memory_of(const struct part *p)
+{
+	return p->encoder ? OPEN_OBJECT + encoder_memory(p->encoder) +
+				    (p->upload ? upload_memory(p->upload) : 0) :
+			    0;
+}
+
+static void add_object(struct lake_writer *w, const struct part *p)
+{
+	const struct told *t = p->told;
+	char hash[SHA256_HEX + 1];
+	struct buf *b = &w->objects;
+
+	hash_hex(p->hash, hash);
+	buf_addz(b, b->len ? ",\n  {\"path\":" : "\n  {\"path\":");
+	json_add_string(b, str_of(p->path));
+	buf_addz(b, ",\"table\":");
+	json_add_string(b, str_of(t->table->name));
+	if (t->partition_by < t->table->column_count) {
+		buf_addz(b, ",\"partition\":{");
+		json_add_string(b, str_of(t->table->columns[t->partition_by].name));
+		buf_addch(b, ':');
+		if (p->value)
+			json_add_string(b, str_of(p->value));
+		else
+			buf_addz(b, "null");
+		buf_addch(b, '}');
+	}
+	buf_addf(b, ",\"rows\":%llu", (unsigned long long)p->rows);
+	if (p->deletes)
+		buf_addf(b, ",\"deletes\":%llu", (unsigned long long)p->deletes);
+	buf_addf(b, ",\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"%s\"}",
+		 (unsigned long long)p->bytes, hash,
+		 codec_name(w->how->encoding.format == FORMAT_PARQUET ? CODEC_NONE :
+								       w->how->encoding.codec),
+		 format_name(w->how->encoding.format));
+}
+
+/* Undo what was not committed, and forget it. */
+static void drop_object(struct part *p)
+{
+	struct lake_writer *w = p->writer;
+
+	upload_abort(p->upload);
+	encoder_free(p->encoder);
+	hash_free(p->hash);
+	free(p->path);
+	p->upload = NULL;
+	p->encoder = NULL;
+	p->hash = NULL;
+	p->path = NULL;
+	p->rows = p->deletes = p->bytes = 0;
+	for (size_t i = 0; i < w->part_count; i++)
+		if (w->parts[i] == p)
+			w->parts[i] = w->parts[--w->part_count];
+}
+
+static int close_object(struct lake_writer *w, struct part *p, struct err *e)
+{
+	int rc;
+
+	w->held -= memory_of(p);
+	if ((rc = encoder_end(p->encoder, e)) != OK || (rc = upload_commit(p->upload, e)) != OK)
+		return rc;
+	p->upload = NULL;
+	add_object(w, p);
+	w->new_objects++;
+	w->new_bytes += p->bytes;
+	drop_object(p);
+	return OK;
+}
+
+/* Make the object that holds the most hold less: send its part early, or what its encoder has, or,
+ * where that does not help, end it; the next rows begin another. */
+static int save_memory(struct lake_writer *w, struct err *e)
+{
+	struct part *largest = w->parts[0];
+	size_t before;
+	int rc = OK;
+
+	for (size_t i = 1; i < w->part_count; i++)
+		if (memory_of(w->parts[i]) > memory_of(largest))
+			largest = w->parts[i];
+	before = memory_of(largest);
+	if (largest->upload)
+		rc = upload_save_memory(largest->upload, e);
+	if (rc == OK && memory_of(largest) >= before)
+		rc = encoder_save_memory(largest->encoder, e);
+	if (rc != OK)
+		return rc;
+	w->held -= before;
+	w->held += memory_of(largest);
+	return memory_of(largest) < before ? OK : close_object(w, largest, e);
+}
+
+/* --- rows --- */
+
+static struct part *new_part(struct lake_writer *w, struct told *t)
+{
+	struct part *p = xcalloc(1, sizeof(*p));
+
+	p->writer = w;
+	p->told = t;
+	return p;
+}
+
+/* The partition's value as its text. A deleted key without that column is in that of NULL. */
+static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r, struct part **out,
+		   struct err *e)
+{
+	struct buf value = { 0 };
+	struct map_entry *entry;
+	const struct field *f;
+	int added, rc = OK;
+
+	if (t->partition_by == t->table->column_count) {
+		if (!t->whole)
+			t->whole = new_part(w, t);
+		*out = t->whole;
+		return OK;
+	}
+	if (r->line.len && (rc = wire_fields(r, e)) != OK)
+		return rc;
+	f = r->line.len ? &r->fields[t->partition_by] : &(struct field){ .kind = F_NULL };
+	if (f->kind == F_STRING)
+		rc = json_unescape(&value, f->text, e);
+	else if (f->kind > F_NULL)
+		buf_addstr(&value, f->text);
+	entry = map_add(&t->parts, (struct str){ value.data ? value.data : "", value.len + (f->kind > F_NULL) },
+			&added);
+	if (added) {
+		struct part *p = entry->value = new_part(w, t);
+
+		p->value = f->kind > F_NULL ? xstrdup(value.data ? value.data : "") : NULL;
+	}
+	*out = entry->value;
+	buf_release(&value);
+	return rc;
+}
+
+/* Close what the table has open: objects are read in the order they were closed in, and what comes
+ * now must be read behind them. */
+static int close_table(struct lake_writer *w, const struct told *t, struct err *e)
+{
+	int rc = OK;
+
+	for (size_t i = w->part_count; i-- > 0 && rc == OK;)
+		if (w->parts[i]->told == t)
+			rc = close_object(w, w->parts[i], e);
+	return rc;
+}
+
+int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, struct err *e)
+{
+	struct told *t = told_of(w, r->table);
+	struct part *p = NULL;
+	size_t before;
+	int rc = part_of(w, t, r, &p, e);
+
+	if (rc != OK)
+		return rc;
+	/* a partition's object cannot tell what came between its lines */
+	if ((deleted && p->encoder && !p->takes_deletes) ||
+	    (t->partition_by < t->table->column_count && deleted != t->deleting))
+		rc = close_table(w, t, e);
+	t->deleting = deleted;
+	before = memory_of(p);
+	if (rc == OK && !p->encoder)
+		rc = open_object(w, p, deleted, e);
+	if (rc == OK)
+		rc = encoder_add(p->encoder, r, deleted, e);
+	if (rc != OK)
+		return rc;
+	p->rows += !deleted;
+	p->deletes += deleted;
+	t->rows += !deleted;
+	w->held += memory_of(p);
+	w->held -= before;
+	while (rc == OK && w->held > HELD_AT_MOST)
+		rc = save_memory(w, e);
+	return rc;
+}
+
+/* --- commit --- */
+
+static void add_record(struct lake_writer *w, struct buf *b, struct str state, struct str note)
+{
+	struct timespec now;
+	struct tm tm;
+	char when[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_addf(b,
+		 "{\"step\":%llu,\"id\":\"%s\",\"committed_at\":\"%s\",\"tool\":\"%s\",\n "
+		 "\"tables\":[",
+		 (unsigned long long)lake_last(w->lake) + 1, w->id, when, log_tool());
+	for (size_t i = 0; i < w->table_count; i++) {
+		buf_addz(b, i ? ",\n  " : "\n  ");
+		wire_add_table(b, w->tables[i]->table);
+		b->len -= 2; /* its } and line break */
+		buf_addf(b, ",\"rows\":%llu}", (unsigned long long)w->tables[i]->rows);
+	}
+	buf_addz(b, "],\n \"objects\":[");
+	buf_addstr(b, buf_str(&w->objects));
+	buf_addz(b, "]");
+	if (state.len) {
+		buf_addz(b, ",\n \"state\":");
+		buf_addstr(b, state);
+	}
+	if (note.len) {
+		buf_addz(b, ",\n ");
+		buf_addstr(b, note);
+	}
+	buf_addz(b, "}\n");
+}
+
+int lake_writer_commit(struct lake_writer *w, struct str state, struct str note, struct err *e)
+{
+	struct buf record = { 0 };
+	int rc = OK;
+
+	if (!w->id[0])
+		name_step(w);
+	while (w->part_count && rc == OK)
+		rc = close_object(w, w->parts[0], e);
+	if (rc != OK)
+		return rc;
+	add_record(w, &record, state, note);
+	rc = lake_append(w->lake, buf_str(&record), state, e);
+	buf_release(&record);
+	if (rc != OK)
+		return rc;
+	w->object_count += w->new_objects;
+	w->byte_count += w->new_bytes;
+	w->new_objects = w->new_bytes = 0;
+	w->id[0] = '\0';
+	buf_reset(&w->objects);
+	for (size_t i = 0; i < w->table_count; i++) {
+		w->tables[i]->rows = 0;
+		w->tables[i]->objects = 0;
+	}
+	return OK;
+}
+
+uint64_t lake_writer_objects(const struct lake_writer *w)
+{
+	return w->object_count;
+}
+
+uint64_t lake_writer_bytes(const struct lake_writer *w)
+{
+	return w->byte_count;
+}
+
+static void free_part(struct part *p)
+{
+	if (p)
+		free(p->value);
+	free(p);
+}
+
+void lake_writer_free(struct lake_writer *w)
+{
+	if (!w)
+		return;
+	while (w->part_count)
+		drop_object(w->parts[0]);
+	for (size_t i = 0; i < w->table_count; i++) {
+		struct told *t = w->tables[i];
+
+		for (size_t k = 0; k < t->parts.capacity; k++)
+			if (t->parts.entries[k].key.data)
+				free_part(t->parts.entries[k].value);
+		map_release(&t->parts);
+		free_part(t->whole);
+		wire_table_free(t->as_text);
+		free(t);
+	}
+	free(w->tables);
+	free(w->parts);
+	buf_release(&w->objects);
+	free(w);
+}
