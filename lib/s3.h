@@ -23,8 +23,8 @@ int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const
 	   struct err *e);
 int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e);
 
-/* Append at most len bytes of an object from offset on; fewer where it ends. version, empty at the
- * first call, becomes what the server calls this version: TRY_LATER if another one is there then. */
+/* Append at most len bytes of an object from offset on; fewer where it ends. version, empty
+ * at first, becomes what the server calls this version: TRY_LATER if there is another one later. */
 int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct buf *data,
 	    struct buf *version, struct err *e);
 
