@@ -65,7 +65,7 @@ static int choose_delete(struct target *t, struct err *e)
 
 	if (t->on_delete == TARGET_DEFAULT)
 		t->on_delete = t->merge.kind == MERGE_HISTORY ? TARGET_MARK : TARGET_DELETE;
-	if (t->on_delete != TARGET_MARK ||
+	if (t->on_delete != TARGET_MARK || t->merge.kind == MERGE_REPLACE ||
 	    wire_column_index(w, STR(MERGE_DELETED)) == w->column_count)
 		return OK;
 	refuse(t, "its column \"" MERGE_DELETED "\" has the name by which deleted rows are marked",

@@ -1,7 +1,6 @@
 /* pg-load - rows into tables of a PostgreSQL warehouse, a step in one transaction */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -60,7 +59,6 @@ struct load {
 	struct target_counts counts;
 	uint64_t changes;            /* rows and deletes that came */
 	uint64_t rows, steps;        /* committed */
-	struct timespec started;
 };
 
 /* --- state --- */
@@ -339,14 +337,6 @@ static int merge_all(struct load *l, struct err *e)
 	return rc;
 }
 
-static double seconds_since(const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
-}
-
 /* Without the state, which stands in a column of its own. */
 static void add_receipt(struct load *l, struct buf *b)
 {
@@ -362,12 +352,11 @@ static void add_receipt(struct load *l, struct buf *b)
 	}
 	buf_addf(b,
 		 "},\"inserted\":%llu,\"updated\":%llu,\"unchanged\":%llu,\"deleted\":%llu,"
-		 "\"bytes\":%llu,"
-		 "\"seconds\":%.3f}",
+		 "\"bytes\":%llu,\"seconds\":%.3f}",
 		 (unsigned long long)n->inserted, (unsigned long long)n->updated,
 		 (unsigned long long)(l->rows - n->inserted - n->updated),
 		 (unsigned long long)n->deleted, (unsigned long long)l->in.bytes,
-		 seconds_since(&l->started));
+		 progress_seconds());
 }
 
 static int after_commit(struct load *l, struct err *e)
@@ -518,7 +507,7 @@ static int print_receipt(struct load *l, struct err *e)
 	log_info("loaded %llu rows (%llu bytes) in %.1f s: %llu inserted, %llu updated, %llu "
 		 "deleted",
 		 (unsigned long long)l->rows, (unsigned long long)l->in.bytes,
-		 seconds_since(&l->started), (unsigned long long)l->counts.inserted,
+		 progress_seconds(), (unsigned long long)l->counts.inserted,
 		 (unsigned long long)l->counts.updated, (unsigned long long)l->counts.deleted);
 	return rc;
 }
@@ -571,7 +560,6 @@ static int run(int argc, char **argv, struct err *e)
 	struct load l = { 0 };
 	int operand, rc;
 
-	clock_gettime(CLOCK_MONOTONIC, &l.started);
 	if ((rc = opt_parse(&tool, argc, argv, &operand, e)) != OK)
 		return rc;
 	if (operand < argc)
