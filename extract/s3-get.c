@@ -350,7 +350,10 @@ static void add_state(struct get *g, uint64_t step)
 
 	buf_addz(&state, "{\"source\":\"lake\",\"lake\":");
 	json_add_string(&state, str_of(g->id));
-	buf_addf(&state, ",\"step\":%llu}", (unsigned long long)step);
+	buf_addf(&state, ",\"step\":%llu", (unsigned long long)step);
+	if (step)
+		buf_addf(&state, ",\"since\":%llu", (unsigned long long)step - 1);
+	buf_addch(&state, '}');
 	wire_add_state(&g->out.buf, buf_str(&state));
 	buf_release(&state);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mem.h"
@@ -12,7 +13,10 @@
 #include "store.h"
 #include "value.h"
 
-enum { CHUNK = 256 * 1024 };
+enum {
+	CHUNK = 256 * 1024,
+	LOCK_TRIES = 80 /* in tenths of a second */
+};
 
 struct refs {
 	char *where; /* as the user gave it */
@@ -206,20 +210,26 @@ static int load_rows(struct refs *r, struct err *e)
 }
 
 /* Runs that share a store must not overlap. The store itself is replaced by each, so a file beside
- * it is locked. */
+ * it is locked. Of two runs a loader lets one through and ends the other, which may be the one that
+ * has this lock: so wait longer than a loader does. */
 static int take_lock(struct refs *r, struct err *e)
 {
+	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
 	struct buf path = { 0 };
-	int rc = OK;
+	int rc = OK, tries = LOCK_TRIES;
 
 	buf_addf(&path, "%s.lock", r->key);
 	r->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (r->lock < 0)
 		rc = err_errno(e, "could not create %s", path.data);
-	else if (flock(r->lock, LOCK_EX | LOCK_NB) != 0)
-		rc = errno == EWOULDBLOCK ?
-			     err_set(e, LOST_RACE, "another run uses the store %s", r->where) :
-			     err_errno(e, "could not lock %s", path.data);
+	while (rc == OK && flock(r->lock, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK)
+			rc = err_errno(e, "could not lock %s", path.data);
+		else if (--tries == 0)
+			rc = err_set(e, LOST_RACE, "another run uses the store %s", r->where);
+		else
+			nanosleep(&pause, NULL);
+	}
 	buf_release(&path);
 	return rc;
 }

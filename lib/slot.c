@@ -443,6 +443,11 @@ void slot_add_state(const struct slot *s, const struct snapshot *snapshot, const
 	buf_addz(state, ",\"lsn\":\"");
 	pgoutput_add_lsn(state, s->to);
 	buf_addch(state, '"');
+	if (snapshot->since) {
+		buf_addz(state, ",\"since\":\"");
+		pgoutput_add_lsn(state, s->from);
+		buf_addch(state, '"');
+	}
 	snapshot_add_tables(c, state);
 	buf_addch(state, '}');
 }

@@ -376,6 +376,8 @@ int snapshot_add_state(const struct snapshot *s, PGconn *conn, const struct cata
 
 	snapshot_add_place(s, state);
 	add_member(state, ",\"snapshot\":", s->text);
+	if (s->since)
+		add_member(state, ",\"since\":", json_string(json_get(s->since, "snapshot")));
 	snapshot_add_tables(c, state);
 	for (size_t i = 0; i < c->count && rc == OK; i++) {
 		const struct wire_column *column = cursor_of(s, c->tables[i]);

@@ -86,6 +86,31 @@ enum state_order state_order(struct str state, struct str than)
 	return result;
 }
 
+bool state_follows(struct str state, struct str committed)
+{
+	static const char *const places[] = { "snapshot", "lsn" };
+	struct json *a = NULL, *b = NULL;
+	struct err ignored;
+	bool follows = false;
+	int64_t since, step;
+
+	if (state_order(state, committed) != STATE_OTHER &&
+	    json_parse(state, &a, &ignored) == OK && json_parse(committed, &b, &ignored) == OK) {
+		const char *from = json_string(json_get(a, "since"));
+
+		for (int i = 0; i < 2 && from; i++) {
+			const char *at = json_string(json_get(b, places[i]));
+
+			follows = follows || (at && strcmp(at, from) == 0);
+		}
+		if (json_int(json_get(a, "since"), &since) && json_int(json_get(b, "step"), &step))
+			follows = since == step;
+	}
+	json_free(a);
+	json_free(b);
+	return follows;
+}
+
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e)
 {

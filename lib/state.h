@@ -26,8 +26,13 @@ enum state_order state_order(struct str state, struct str than);
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e);
 
+/* Does state go on exactly where that one ended? Its "since" says where it began. A run that began
+ * earlier brings some of what is committed again. */
+bool state_follows(struct str state, struct str committed);
+
 /* Read the file of --state. *doc is NULL where there is no file or it holds {}: a first run. An
- * empty or malformed file is BAD_DATA: it may be what a failed command left. Free with json_free. */
+ * empty or malformed file is BAD_DATA: it may be what a failed command left. Free with
+ * json_free. */
 int state_read(const char *path, struct json **doc, struct err *e);
 
 #endif

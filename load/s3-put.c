@@ -100,7 +100,8 @@ static int interrupted(struct err *e)
 static bool is_news(const struct put *p)
 {
 	return p->step_lines || lake_last(p->lake) == 0 ||
-	       (p->new_state.len && !str_eq(buf_str(&p->new_state), lake_state(p->lake)));
+	       (p->new_state.len &&
+		state_order(buf_str(&p->new_state), lake_state(p->lake)) != STATE_SAME);
 }
 
 /* What the record says of the Delta tables: all is published that came before it. */

@@ -30,12 +30,12 @@ state_of() { grep '^{"@state"' | tail -1 | jq -c '.["@state"]'; }
 			{"@table":"t","columns":[{"name":"x","type":"int4"}],"key":["x"],"mode":"full"}
 			{"x":1}
 			{"x":2}
-			{"@state":{"source":"lake","lake":"$id","step":1}}
+			{"@state":{"source":"lake","lake":"$id","step":1,"since":0}}
 			{"@table":"t","columns":[{"name":"x","type":"int4"}],"key":["x"],"mode":"changes"}
 			{"x":2}
 			{"x":3}
 			{"x":4}
-			{"@state":{"source":"lake","lake":"$id","step":2}}
+			{"@state":{"source":"lake","lake":"$id","step":2,"since":1}}
 			{"@end":{"rows":{"t":5}}}
 			END
 		done

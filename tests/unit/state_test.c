@@ -7,7 +7,8 @@
 
 #include "state.h"
 
-#define PG(more) "{\"source\":\"postgresql\",\"system\":\"7\",\"database\":\"d\",\"timeline\":1," more "}"
+#define PG(more) \
+	"{\"source\":\"postgresql\",\"system\":\"7\",\"database\":\"d\",\"timeline\":1," more "}"
 #define LAKE(id, n) "{\"source\":\"lake\",\"lake\":\"" id "\",\"step\":" n "}"
 
 static const struct {
@@ -19,7 +20,8 @@ static const struct {
 	{ PG("\"snapshot\":\"10:21:10,12\""), PG("\"snapshot\":\"10:20:10\""), STATE_NEWER },
 	{ PG("\"snapshot\":\"10:20:10,12\""), PG("\"snapshot\":\"10:20:10\""), STATE_OLDER },
 	/* beyond 2^32: xid8 has the epoch in it */
-	{ PG("\"snapshot\":\"4294967300:4294967301:\""), PG("\"snapshot\":\"99:100:\""), STATE_NEWER },
+	{ PG("\"snapshot\":\"4294967300:4294967301:\""), PG("\"snapshot\":\"99:100:\""),
+	  STATE_NEWER },
 	{ PG("\"lsn\":\"0/FFFFFFFF\""), PG("\"lsn\":\"1/0\""), STATE_OLDER },
 	{ PG("\"lsn\":\"1/0\""), PG("\"lsn\":\"1/0\""), STATE_SAME },
 	{ PG("\"lsn\":\"1/0\""), PG("\"snapshot\":\"10:20:\""), STATE_OTHER },
@@ -47,9 +49,25 @@ static void test_order(void **unused)
 	}
 }
 
+static void test_follows(void **unused)
+{
+	(void)unused;
+	assert_true(state_follows(str_of(PG("\"snapshot\":\"20:20:\",\"since\":\"10:20:\"")),
+				  str_of(PG("\"snapshot\":\"10:20:\""))));
+	assert_false(state_follows(str_of(PG("\"snapshot\":\"20:20:\",\"since\":\"9:20:\"")),
+				   str_of(PG("\"snapshot\":\"10:20:\""))));
+	assert_false(state_follows(str_of(PG("\"snapshot\":\"20:20:\"")),
+				   str_of(PG("\"snapshot\":\"10:20:\""))));
+	assert_true(state_follows(str_of(PG("\"lsn\":\"0/20\",\"since\":\"0/10\"")),
+				  str_of(PG("\"lsn\":\"0/10\""))));
+	assert_true(state_follows(str_of(LAKE("a", "3,\"since\":2")), str_of(LAKE("a", "2"))));
+	assert_false(state_follows(str_of(LAKE("b", "3,\"since\":2")), str_of(LAKE("a", "2"))));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order),
+					    cmocka_unit_test(test_follows) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
