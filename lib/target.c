@@ -637,10 +637,10 @@ static int drop_repeats(struct target *t, PGconn *conn, struct buf *sql, struct 
 	return run(conn, sql, "merge", t, NULL, e);
 }
 
-static int append(struct target *t, PGconn *conn, struct buf *sql, struct target_counts *counts,
-		  struct err *e)
+static int append(struct target *t, PGconn *conn, bool again, struct buf *sql,
+		  struct target_counts *counts, struct err *e)
 {
-	int rc = drop_repeats(t, conn, sql, e);
+	int rc = again ? drop_repeats(t, conn, sql, e) : OK;
 
 	if (rc != OK)
 		return rc;
@@ -649,8 +649,8 @@ static int append(struct target *t, PGconn *conn, struct buf *sql, struct target
 	return write_rows(t, conn, sql, "load", &counts->inserted, counts, e);
 }
 
-static int merge_rows(struct target *t, PGconn *conn, struct buf *sql, struct target_counts *counts,
-		      struct err *e)
+static int merge_rows(struct target *t, PGconn *conn, bool again, struct buf *sql,
+		      struct target_counts *counts, struct err *e)
 {
 	int rc;
 
@@ -663,13 +663,14 @@ static int merge_rows(struct target *t, PGconn *conn, struct buf *sql, struct ta
 	buf_reset(sql);
 	if (t->merge.kind == MERGE_UPSERT)
 		return upsert(t, conn, sql, counts, e);
-	return append(t, conn, sql, counts, e);
+	return append(t, conn, again, sql, counts, e);
 }
 
-int target_merge(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
+int target_merge(struct target *t, PGconn *conn, bool again, struct target_counts *counts,
+		 struct err *e)
 {
 	struct buf sql = { 0 };
-	int rc = merge_rows(t, conn, &sql, counts, e);
+	int rc = merge_rows(t, conn, again, &sql, counts, e);
 
 	buf_reset(&sql);
 	if (t->merge.fresh)

@@ -58,8 +58,9 @@ int target_deleted_row(struct target *t, struct wire_reader *r, struct err *e);
 int target_truncated(struct target *t, PGconn *conn, uint64_t line_no, struct err *e);
 
 /* Bring the step's rows into the table, and its deletes as far as they are versions; adds to
- * counts. */
-int target_merge(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
+ * counts. again: versions that are there already may come again. */
+int target_merge(struct target *t, PGconn *conn, bool again, struct target_counts *counts,
+		 struct err *e);
 
 /* Delete upserted rows: behind target_merge of all tables, children before parents. */
 int target_delete(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);

@@ -59,6 +59,7 @@ struct load {
 	struct target_counts counts;
 	uint64_t changes;            /* rows and deletes that came */
 	uint64_t rows, steps;        /* committed */
+	bool follows;                /* the step begins where the last one ended */
 };
 
 /* --- state --- */
@@ -326,7 +327,7 @@ static int merge_all(struct load *l, struct err *e)
 	for (size_t i = 0; i < l->count; i++)
 		place(l, l->targets[i], order, &count);
 	for (size_t i = 0; rc == OK && i < count; i++)
-		rc = target_merge(order[i], l->conn, &l->counts, e);
+		rc = target_merge(order[i], l->conn, !l->follows, &l->counts, e);
 	for (size_t i = 0; rc == OK && i < count; i++)
 		rc = add_foreign_keys(l, order[i], e);
 	for (size_t i = count; rc == OK && i-- > 0;)
@@ -378,7 +379,8 @@ static int after_commit(struct load *l, struct err *e)
 	return rc == OK ? OK : err_wrap(e, rc, "the warehouse is committed, but");
 }
 
-/* Our lock keeps the committed state from moving until this step is committed, too. */
+/* Our lock keeps the committed state from moving until this step is committed, too. A step that does
+ * not begin where that one ended may bring some of it again. */
 static int check_forward(struct load *l, struct err *e)
 {
 	struct buf committed = { 0 };
@@ -387,6 +389,7 @@ static int check_forward(struct load *l, struct err *e)
 	if (rc == OK && l->pending)
 		rc = state_check_forward(buf_str(&l->new_state), buf_str(&committed),
 					 "the warehouse", e);
+	l->follows = l->pending && state_follows(buf_str(&l->new_state), buf_str(&committed));
 	buf_release(&committed);
 	return rc;
 }

@@ -111,6 +111,26 @@ two_staff() {
 	[ "$(sql -c 'SELECT record, units, note FROM sale WHERE id = 1 ORDER BY record')" = $'1|5|\n3|6|\n4|5|\n5|5|{}' ]
 }
 
+@test "versions that come again are told from the same ones anew by where the state began" {
+	# step SINCE LSN VERSION... - a step of changes of key 1, from one position of the log to another
+	step() {
+		local since=$1 lsn=$2 v
+		shift 2
+		echo '{"@table":"h","columns":[{"name":"r","type":"int4","generated":"serial"},{"name":"id","type":"int4"},{"name":"v","type":"text"}],"key":["id"],"mode":"changes","load":"history"}'
+		for v; do echo "{\"id\":1,\"v\":\"$v\"}"; done
+		echo "{\"@state\":{\"source\":\"postgresql\",\"system\":\"1\",\"timeline\":1,\"database\":\"d\",\"lsn\":\"$lsn\",\"since\":\"$since\"}}"
+		echo "{\"@end\":{\"rows\":{\"h\":$#}}}"
+	}
+	versions() { [ "$(sql -c "SELECT string_agg(v, '' ORDER BY r) FROM h")" = "$1" ]; }
+	step 0/0 0/10 A B | pg-load
+	step 0/0 0/10 A B | pg-load # the same run again
+	versions AB
+	step 0/10 0/20 A B | pg-load # changed to and fro since
+	versions ABAB
+	step 0/10 0/30 A B C | pg-load # from an older state, and a little further
+	versions ABABC
+}
+
 @test "the newest version of a key is found by an index" {
 	seq 1 20000 | sed 's/.*/{"id":&,"units":1}/' | sale | pg-load
 	sql -c "ANALYZE sale"
