@@ -331,7 +331,7 @@ static int begin(struct extract *x, struct err *e)
 	if (rc != OK)
 		return rc;
 	if (state_file && !x->since)
-		log_notice("no state in %s: a first run, extracting all rows", state_file);
+		log_notice("no state yet: a first run, extracting all rows");
 	if (slot_name)
 		rc = slot_open(&x->slot, dbname, x->conn, schema, x->since, &x->snapshot, e);
 	else if ((rc = snapshot_begin(&x->snapshot, x->conn, schema, NULL, e)) == OK && x->since)
