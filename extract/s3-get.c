@@ -29,11 +29,12 @@ static const struct opt opts[] = {
 	OPT_END
 };
 
-static const struct tool tool = { "s3-get",
-				  "[--state file] [--table name] ... url/\nurl",
-				  "Reads the steps of a lake (a URL that ends in a slash) as framed "
-				  "JSON Lines, or one object.",
-				  opts };
+static const struct tool tool = {
+	"s3-get",
+	"[--state file] [--table name] ... url/\nurl",
+	"Reads the steps of a lake (a URL that ends in a slash) as framed JSON Lines, or one object.",
+	opts
+};
 
 struct get {
 	const char *url;

@@ -27,7 +27,8 @@ typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, 
 int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row,
 	       void *arg, struct err *e);
 
-/* The same piece by piece, for what is no file descriptor. csvio_feed with an empty piece ends it. */
+/* The same piece by piece, for what is no file descriptor. csvio_feed with an empty piece ends
+ * it. */
 struct csvio;
 int csvio_open(struct csvio **c, const char *name, char delimiter, uint64_t max_row,
 	       csvio_row on_row, void *arg, struct err *e);

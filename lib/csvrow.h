@@ -1,7 +1,7 @@
 /* csvrow.h - rows of a table as rows of CSV, and back.
  *
- * A value's text is what PostgreSQL reads and prints. NULL is nothing at all, or a text of one's own;
- * the empty text is quoted. Columns that the warehouse generates are not there. */
+ * A value's text is what PostgreSQL reads and prints. NULL is nothing at all, or a text of one's
+ * own; the empty text is quoted. Columns that the warehouse generates are not there. */
 #ifndef STARPIPE_CSVROW_H
 #define STARPIPE_CSVROW_H
 

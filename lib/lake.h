@@ -40,8 +40,8 @@ const char *lake_root(const struct lake *l);
  * %XX, a leading _ too, as the lake's own folders begin with it. */
 void lake_add_folder(struct buf *b, const char *name);
 
-/* Add the next record, with that state in it. LOST_RACE if another run was first. lake_write.h makes
- * the record. */
+/* Add the next record, with that state in it. LOST_RACE if another run was first. lake_write.h
+ * makes the record. */
 int lake_append(struct lake *l, struct str record, struct str state, struct err *e);
 
 /* --- reading --- */

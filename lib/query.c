@@ -1320,7 +1320,9 @@ static int left_out(struct select *s, const struct field *driving, struct err *e
 {
 	struct query *q = s->query;
 
-	return q->identity && s->rels[0].table->mode == WIRE_CHANGES ? emit_gone(q, driving, e) : OK;
+	if (!q->identity || s->rels[0].table->mode == WIRE_FULL)
+		return OK;
+	return emit_gone(q, driving, e);
 }
 
 static int finish(struct select *s, const struct field **rows, struct err *e)

@@ -1,15 +1,15 @@
 /* query.h - a star's SELECTs, run over a stream.
  *
- * A query is compiled from its parse tree once every source table it reads has been announced, and
- * then takes rows one by one: a row of its driving table goes through joins, WHERE and the
+ * A query is compiled from its parse tree once every source table it reads has been announced,
+ * and then takes rows one by one: a row of its driving table goes through joins, WHERE and the
  * SELECT's list to whoever takes the results; a row of a joined table is kept in memory.
  *
  *   - A driving row whose matches are all known goes on at once: a table joined by its key needs
  *     one match; a reference file or VALUES list is known from the start. Other rows wait, copied,
  *     until query_step says that the step is complete.
- *   - A query that follows (query_follow) reads a stream of changes: its joined tables are in refs.h,
- *     and at the end of a step those driving rows go on that came in the step or that are joined
- *     with a row that came. Each goes on once, as all tables are then.
+ *   - A query that follows (query_follow) reads a stream of changes: its joined tables are in
+ *     refs.h, and at the end of a step those driving rows go on that came in the step or that are
+ *     joined with a row that came. Each goes on once, as all tables are then.
  *   - After a step, a row without a match in a LEFT JOIN goes on with NULLs; in an inner JOIN it is
  *     a reject, as PostgreSQL would drop it silently. Rows that the WHERE drops for reasons of
  *     their own are no rejects.
@@ -62,8 +62,8 @@ size_t query_key(const struct query *q, size_t *columns, size_t max,
 /* Tell uses of every source table that is part of a join. */
 void query_joins(const struct query *q, query_uses uses, void *arg);
 
-/* Follow changes, where every joined table is joined by its key: rows are kept in r, which the caller
- * keeps up to date before it hands a row on here. */
+/* Follow changes, where every joined table is joined by its key: rows are kept in r, which the
+ * caller keeps up to date before it hands a row on here. */
 int query_follow(struct query *q, const struct refs *r, struct err *e);
 
 /* A source table that comes as changes into a join that does not follow, or NULL. */

@@ -119,7 +119,8 @@ void wire_preload(struct wire_reader *r, struct str bytes);
  * is numeric, true and false are bool, an object or array is jsonb, all else is text. */
 int wire_next(struct wire_reader *r, enum wire_event *event, struct err *e);
 
-/* Scan the current row (or deleted key) into r->fields; failures name input, line, table and reason. */
+/* Scan the current row (or deleted key) into r->fields; failures name input, line, table and
+ * reason. */
 int wire_fields(struct wire_reader *r, struct err *e);
 
 /* Put "standard input: line 12 (table staff)" in front of e. Returns kind. */

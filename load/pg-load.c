@@ -379,8 +379,8 @@ static int after_commit(struct load *l, struct err *e)
 	return rc == OK ? OK : err_wrap(e, rc, "the warehouse is committed, but");
 }
 
-/* Our lock keeps the committed state from moving until this step is committed, too. A step that does
- * not begin where that one ended may bring some of it again. */
+/* Our lock keeps the committed state from moving until this step is committed, too. A step that
+ * does not begin where that one ended may bring some of it again. */
 static int check_forward(struct load *l, struct err *e)
 {
 	struct buf committed = { 0 };
