@@ -32,7 +32,8 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"s3-get",
 	"[--state file] [--table name] ... url/\nurl",
-	"Reads the steps of a lake (a URL that ends in a slash) as framed JSON Lines, or one object.",
+	"Reads the steps of a lake (a URL that ends in a slash) as framed JSON Lines, or one "
+	"object.",
 	opts
 };
 
