@@ -901,7 +901,7 @@ static void identify(struct compiler *c, struct query *q)
 	const struct wire_table *w = in->into->wire, *driver;
 	size_t key[64], n = query_key(q, key, 64, &driver);
 
-	if (n == 0 || q->distinct || (w->key_count && w->key_count != n))
+	if (n == 0 || q->distinct || !w->load || (w->key_count && w->key_count != n))
 		return;
 	for (size_t k = 0; k < w->key_count; k++) {
 		size_t i = 0;

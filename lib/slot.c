@@ -279,11 +279,13 @@ int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *sc
 	if (fits(s, snapshot, state, &found)) {
 		snapshot->since = state;
 		note_running(s, snapshot->text);
-		return OK;
-	}
-	if (found.there && (rc = drop(s, e)) != OK)
+	} else if ((found.there && (rc = drop(s, e)) != OK) ||
+		   (rc = make(s, conn, schema, snapshot, e)) != OK) {
 		return rc;
-	return make(s, conn, schema, snapshot, e);
+	}
+	if (state)
+		snapshot_count(snapshot, state);
+	return OK;
 }
 
 /* --- reading --- */

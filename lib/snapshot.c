@@ -134,6 +134,13 @@ static int read_age(PGconn *conn, uint64_t xmin, int64_t *age, struct err *e)
 	return OK;
 }
 
+void snapshot_count(struct snapshot *s, const struct json *state)
+{
+	if (!json_int(json_get(state, "generation"), &s->generation))
+		s->generation = 0;
+	s->generation += !s->since;
+}
+
 int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, struct err *e)
 {
 	uint64_t xmin = 0, xmax = 0, now_min, now;
@@ -151,12 +158,12 @@ int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, s
 		err_set(e, TRY_LATER, "the standby has not come as far as the state yet");
 		return err_hint(e, TRY_LATER, "Run again later, or read from the primary.");
 	}
-	if (why) {
+	if (why)
 		log_notice("the state %s: extracting all rows", why);
-		return OK;
-	}
-	s->since = state;
-	return read_age(conn, xmin, &s->age, e);
+	else
+		s->since = state;
+	snapshot_count(s, state);
+	return why ? OK : read_age(conn, xmin, &s->age, e);
 }
 
 /* --- tables --- */
@@ -353,6 +360,8 @@ void snapshot_add_place(const struct snapshot *s, struct buf *state)
 	buf_addf(state, ",\"timeline\":%lld", (long long)s->timeline);
 	add_member(state, ",\"database\":", s->database);
 	add_member(state, ",\"schema\":", s->schema);
+	if (s->generation)
+		buf_addf(state, ",\"generation\":%lld", (long long)s->generation);
 }
 
 void snapshot_add_tables(const struct catalog *c, struct buf *state)

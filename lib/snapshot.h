@@ -23,6 +23,8 @@ struct snapshot {
 	int64_t timeline;
 	bool standby;
 	const struct json *since; /* the earlier state, where it says anything of this database */
+	int64_t generation;       /* how often an earlier state was of no use: a restored database
+				     has earlier snapshots, and yet the later state */
 	int64_t age;              /* of the oldest transaction that may be new */
 	const char *cursor;       /* --cursor, or NULL */
 	const char *overlap;
@@ -39,6 +41,9 @@ int snapshot_check_state(const struct json *state, struct err *e);
 /* Why a state says nothing about this database and schema, to be put behind "the state "; NULL if
  * it does. */
 const char *snapshot_elsewhere(const struct snapshot *s, const struct json *state);
+
+/* Count a state that is of no use, or go on counting; s->since says which. */
+void snapshot_count(struct snapshot *s, const struct json *state);
 
 /* Take an earlier state, which must outlive s. One that is of no use here, of another cluster for
  * instance, is said on stderr and not used; one that is not pg-extract's is BAD_DATA; a

@@ -49,12 +49,16 @@ static enum state_order database_order(const struct json *a, const struct json *
 	const char *a_snapshot = json_string(json_get(a, "snapshot"));
 	const char *b_snapshot = json_string(json_get(b, "snapshot"));
 	uint64_t a_lsn, b_lsn;
-	int64_t a_line = 0, b_line = 0;
+	int64_t a_line = 0, b_line = 0, a_generation = 0, b_generation = 0;
 
 	json_int(json_get(a, "timeline"), &a_line);
 	json_int(json_get(b, "timeline"), &b_line);
 	if (!same_string(a, b, "system") || !same_string(a, b, "database") || a_line != b_line)
 		return STATE_OTHER;
+	json_int(json_get(a, "generation"), &a_generation);
+	json_int(json_get(b, "generation"), &b_generation);
+	if (a_generation != b_generation)
+		return order((uint64_t)a_generation, (uint64_t)b_generation);
 	if (lsn_of(a, &a_lsn) && lsn_of(b, &b_lsn))
 		return order(a_lsn, b_lsn);
 	return a_snapshot && b_snapshot ? snapshot_order(a_snapshot, b_snapshot) : STATE_OTHER;

@@ -133,6 +133,7 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 		extract
 		[ "$rows" = "" ]
 	done
+	[ "$(jq .generation "$state")" = 5 ] # so that each of these states is later than the one before
 }
 
 @test "no state file is a first run; an empty, malformed or foreign one is an error" {

@@ -168,3 +168,9 @@ transform() {
 	[ "$(frame changes <<<'dept {"id":1,"name":"D1b"}' | transform)" = "dim_staff 1,A,D1b|dim_staff 2,B,D1b" ]
 	aws_s3 cp --quiet "$bucket/refs" - | tail -1 | jq -e '."@end".rows == {"staff":3,"dept":2}'
 }
+
+@test "a deleted row of a table without a key is nobody's to delete" {
+	sed -i 's/CREATE TABLE dim_addr (id int PRIMARY KEY/CREATE TABLE dim_addr (id int/' star.sql
+	transform <full
+	[ "$(frame changes <<<'-addr {"id":2}' | transform)" = "" ]
+}
