@@ -28,7 +28,8 @@ static const struct {
 	{ "{\"source\":\"postgresql\",\"system\":\"8\",\"database\":\"d\",\"snapshot\":\"1:1:\"}",
 	  PG("\"snapshot\":\"10:20:\""), STATE_OTHER },
 	/* a restored database begins again at earlier numbers */
-	{ PG("\"generation\":1,\"snapshot\":\"10:10:\""), PG("\"snapshot\":\"20:20:\""), STATE_NEWER },
+	{ PG("\"generation\":1,\"snapshot\":\"10:10:\""), PG("\"snapshot\":\"20:20:\""),
+	  STATE_NEWER },
 	{ LAKE("a", "9"), LAKE("a", "10"), STATE_OLDER },
 	{ LAKE("a", "11"), LAKE("b", "10"), STATE_OTHER },
 	{ LAKE("a", "1"), PG("\"lsn\":\"1/0\""), STATE_OTHER },
