@@ -99,9 +99,11 @@ static int interrupted(struct err *e)
 /* A step that changes nothing needs no record; but the first one tells of the tables. */
 static bool is_news(const struct put *p)
 {
+	struct str state = buf_str(&p->new_state), committed = lake_state(p->lake);
+
 	return p->step_lines || lake_last(p->lake) == 0 ||
-	       (p->new_state.len &&
-		state_order(buf_str(&p->new_state), lake_state(p->lake)) != STATE_SAME);
+	       (state.len && !str_eq(state, committed) &&
+		state_order(state, committed) != STATE_SAME);
 }
 
 /* What the record says of the Delta tables: all is published that came before it. */
