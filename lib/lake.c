@@ -192,6 +192,8 @@ static bool read_object(const struct json *j, struct lake_object *o)
 	o->table = json_string(json_get(j, "table"));
 	o->sha256 = json_string(json_get(j, "sha256"));
 	o->format = format ? format : "jsonl";
+	o->numeric_text = json_string(json_get(j, "numeric_as")) != NULL;
+	o->time_text = json_string(json_get(j, "time_as")) != NULL;
 	if (!is_path(o->path) || !o->table || !o->sha256 || !encoding ||
 	    !json_int(json_get(j, "rows"), &rows) || !json_int(json_get(j, "bytes"), &bytes) ||
 	    (!codec_parse(encoding, &o->codec) && strcmp(encoding, codec_name(CODEC_NONE)) != 0))

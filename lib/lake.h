@@ -12,7 +12,8 @@
  *     step, id, committed_at, tool
  *     tables     the @table lines of all tables of the step, empty ones too, with "rows"
  *     objects    path (below ROOT), table, rows, deletes (if any), bytes, sha256, encoding, format,
- *                partition (if any): {"column":"value"}
+ *                partition (if any): {"column":"value"}; of Parquet, "numeric_as":"string" and
+ *                "time_as":"string" where numerics and times of day are text
  *     state      the stream's @state, if it had one
  *
  * The id of step 1 is the lake's. */
@@ -54,6 +55,7 @@ struct lake_object {
 	const char *column, *value; /* of its partition; NULL: none, or of the value NULL */
 	uint64_t rows, deletes, bytes; /* bytes are as stored */
 	enum codec codec;
+	bool numeric_text, time_text;  /* in Parquet */
 };
 
 /* A step as its record tells it. Everything lives until lake_step_release. */

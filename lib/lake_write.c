@@ -12,8 +12,11 @@
 #include "mem.h"
 
 enum {
-	HELD_AT_MOST = 28 << 20,  /* bytes of memory, of all objects together */
-	OPEN_OBJECT = 32 * 1024   /* what one counts, so that open files are bounded as well */
+	HELD_AT_MOST = 28 << 20, /* bytes of memory, of all objects together */
+	OPEN_OBJECT = 1024,      /* what an object takes beside its bytes */
+	OPEN_FILE = 256 * 1024,  /* what one counts, so that open files are bounded as well: to 112 */
+	HEAD = 1024,             /* bytes of an object that do not need a file yet */
+	SEEN = 1 << 16           /* keys that are remembered */
 };
 
 /* The rows of one table, or of one partition of it, on their way into an object. */
@@ -22,10 +25,12 @@ struct part {
 	struct told *told;
 	char *value;           /* of the partition; NULL without one, or for the value NULL */
 	struct encoder *encoder; /* NULL: no object open */
-	struct upload *upload; /* NULL until its first bytes come */
+	struct buf head;       /* its first bytes */
+	struct upload *upload; /* NULL as long as these are all */
 	struct hash *hash;
 	char *path;
 	uint64_t rows, deletes, bytes;
+	size_t held;           /* memory, as last counted */
 	bool takes_deletes;
 };
 
@@ -41,6 +46,12 @@ struct told {
 	bool deleting;         /* the last line was a @delete */
 };
 
+/* Where the row of a key went last. */
+struct seen {
+	uint64_t hash;         /* of table and key */
+	struct part *part;     /* NULL: an empty slot */
+};
+
 struct lake_writer {
 	struct lake *lake;
 	const struct lake_layout *how;
@@ -53,9 +64,16 @@ struct lake_writer {
 	uint64_t object_count, byte_count;
 	uint64_t new_objects, new_bytes;
 	size_t held;           /* memory of all parts */
+	struct seen *seen;     /* 2 * SEEN slots, once there are changes in partitions */
+	size_t seen_count;
 };
 
 /* --- tables --- */
+
+static bool is_partitioned(const struct told *t)
+{
+	return t->partition_by < t->table->column_count;
+}
 
 /* The table as it is written: the stream's, or a copy whose times of day are text. */
 static struct wire_table *times_as_text(const struct wire_table *t)
@@ -97,6 +115,8 @@ static struct told *told_of(struct lake_writer *w, const struct wire_table *t)
 	n = w->tables[w->table_count++] = xcalloc(1, sizeof(*n));
 	n->table = t;
 	n->partition_by = by ? wire_column_index(t, str_of(by)) : t->column_count;
+	if (is_partitioned(n) && t->columns[n->partition_by].generated)
+		n->partition_by = t->column_count; /* rows do not have it */
 	if (w->how->times_as_text)
 		n->as_text = times_as_text(t);
 	return n;
@@ -160,7 +180,7 @@ static void name_object(struct lake_writer *w, struct part *p)
 		name_step(w);
 	lake_add_folder(&path, p->told->table->name);
 	buf_addch(&path, '/');
-	if (p->told->partition_by < p->told->table->column_count)
+	if (is_partitioned(p->told))
 		add_partition(&path, p);
 	else
 		buf_addz(&path, w->day);
@@ -171,25 +191,38 @@ static void name_object(struct lake_writer *w, struct part *p)
 	p->path = path.data;
 }
 
-/* The encoder's bytes, through the hash into the upload. */
+static int open_upload(struct part *p, struct err *e)
+{
+	struct lake *l = p->writer->lake;
+	struct buf key = { 0 };
+	int rc;
+
+	buf_addf(&key, "%s%s", lake_root(l), p->path);
+	rc = upload_open(lake_store(l), key.data,
+			 encoding_content_type(&p->writer->how->encoding), &p->upload, e);
+	if (rc == OK)
+		rc = upload_write(p->upload, buf_str(&p->head), e);
+	buf_release(&key);
+	buf_release(&p->head);
+	return rc;
+}
+
+/* The encoder's bytes, through the hash into the upload. Of many partitions most are small: no file is
+ * open for an object that has nothing but its first bytes. */
 static int take_bytes(void *arg, struct str bytes, struct err *e)
 {
 	struct part *p = arg;
-	struct lake *l = p->writer->lake;
-	struct buf key = { 0 };
 	int rc = OK;
 
-	if (!p->upload) {
-		buf_addf(&key, "%s%s", lake_root(l), p->path);
-		rc = upload_open(lake_store(l), key.data,
-				 encoding_content_type(&p->writer->how->encoding), &p->upload, e);
-		buf_release(&key);
-	}
-	if (rc != OK)
-		return rc;
 	hash_add(p->hash, bytes);
 	p->bytes += bytes.len;
-	return upload_write(p->upload, bytes, e);
+	if (!p->upload && p->head.len + bytes.len <= HEAD) {
+		buf_addstr(&p->head, bytes);
+		return OK;
+	}
+	if (!p->upload)
+		rc = open_upload(p, e);
+	return rc == OK ? upload_write(p->upload, bytes, e) : rc;
 }
 
 static int open_object(struct lake_writer *w, struct part *p, bool deletes, struct err *e)
@@ -205,11 +238,18 @@ static int open_object(struct lake_writer *w, struct part *p, bool deletes, stru
 			    take_bytes, p, &p->encoder, e);
 }
 
-static size_t memory_of(const struct part *p)
+/* Count anew what memory it takes. */
+static void count_memory(struct part *p)
 {
-	return p->encoder ? OPEN_OBJECT + encoder_memory(p->encoder) +
-				    (p->upload ? upload_memory(p->upload) : 0) :
-			    0;
+	struct lake_writer *w = p->writer;
+
+	w->held -= p->held;
+	p->held = 0;
+	if (p->encoder)
+		p->held = OPEN_OBJECT + p->head.cap + encoder_memory(p->encoder);
+	if (p->upload)
+		p->held += OPEN_FILE + upload_memory(p->upload);
+	w->held += p->held;
 }
 
 static void add_object(struct lake_writer *w, const struct part *p)
@@ -223,7 +263,7 @@ static void add_object(struct lake_writer *w, const struct part *p)
 	json_add_string(b, str_of(p->path));
 	buf_addz(b, ",\"table\":");
 	json_add_string(b, str_of(t->table->name));
-	if (t->partition_by < t->table->column_count) {
+	if (is_partitioned(t)) {
 		buf_addz(b, ",\"partition\":{");
 		json_add_string(b, str_of(t->table->columns[t->partition_by].name));
 		buf_addch(b, ':');
@@ -236,11 +276,16 @@ static void add_object(struct lake_writer *w, const struct part *p)
 	buf_addf(b, ",\"rows\":%llu", (unsigned long long)p->rows);
 	if (p->deletes)
 		buf_addf(b, ",\"deletes\":%llu", (unsigned long long)p->deletes);
-	buf_addf(b, ",\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"%s\"}",
+	buf_addf(b, ",\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"%s\"",
 		 (unsigned long long)p->bytes, hash,
 		 codec_name(w->how->encoding.format == FORMAT_PARQUET ? CODEC_NONE :
 								       w->how->encoding.codec),
 		 format_name(w->how->encoding.format));
+	if (w->how->encoding.format == FORMAT_PARQUET && w->how->encoding.parquet.numeric_text)
+		buf_addz(b, ",\"numeric_as\":\"string\"");
+	if (t->as_text)
+		buf_addz(b, ",\"time_as\":\"string\"");
+	buf_addch(b, '}');
 }
 
 /* Undo what was not committed, and forget it. */
@@ -252,11 +297,13 @@ static void drop_object(struct part *p)
 	encoder_free(p->encoder);
 	hash_free(p->hash);
 	free(p->path);
+	buf_release(&p->head);
 	p->upload = NULL;
 	p->encoder = NULL;
 	p->hash = NULL;
 	p->path = NULL;
 	p->rows = p->deletes = p->bytes = 0;
+	count_memory(p);
 	for (size_t i = 0; i < w->part_count; i++)
 		if (w->parts[i] == p)
 			w->parts[i] = w->parts[--w->part_count];
@@ -266,8 +313,10 @@ static int close_object(struct lake_writer *w, struct part *p, struct err *e)
 {
 	int rc;
 
-	w->held -= memory_of(p);
-	if ((rc = encoder_end(p->encoder, e)) != OK || (rc = upload_commit(p->upload, e)) != OK)
+	rc = encoder_end(p->encoder, e);
+	if (rc == OK && !p->upload)
+		rc = open_upload(p, e);
+	if (rc != OK || (rc = upload_commit(p->upload, e)) != OK)
 		return rc;
 	p->upload = NULL;
 	add_object(w, p);
@@ -286,18 +335,18 @@ static int save_memory(struct lake_writer *w, struct err *e)
 	int rc = OK;
 
 	for (size_t i = 1; i < w->part_count; i++)
-		if (memory_of(w->parts[i]) > memory_of(largest))
+		if (w->parts[i]->held > largest->held)
 			largest = w->parts[i];
-	before = memory_of(largest);
+	before = largest->held;
 	if (largest->upload)
 		rc = upload_save_memory(largest->upload, e);
-	if (rc == OK && memory_of(largest) >= before)
+	count_memory(largest);
+	if (rc == OK && largest->held >= before)
 		rc = encoder_save_memory(largest->encoder, e);
+	count_memory(largest);
 	if (rc != OK)
 		return rc;
-	w->held -= before;
-	w->held += memory_of(largest);
-	return memory_of(largest) < before ? OK : close_object(w, largest, e);
+	return largest->held < before ? OK : close_object(w, largest, e);
 }
 
 /* --- rows --- */
@@ -320,7 +369,7 @@ static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r,
 	const struct field *f;
 	int added, rc = OK;
 
-	if (t->partition_by == t->table->column_count) {
+	if (!is_partitioned(t)) {
 		if (!t->whole)
 			t->whole = new_part(w, t);
 		*out = t->whole;
@@ -345,6 +394,13 @@ static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r,
 	return rc;
 }
 
+static void forget_keys(struct lake_writer *w)
+{
+	if (w->seen_count)
+		memset(w->seen, 0, 2 * SEEN * sizeof(*w->seen));
+	w->seen_count = 0;
+}
+
 /* Close what the table has open: objects are read in the order they were closed in, and what comes
  * now must be read behind them. */
 static int close_table(struct lake_writer *w, const struct told *t, struct err *e)
@@ -357,21 +413,55 @@ static int close_table(struct lake_writer *w, const struct told *t, struct err *
 	return rc;
 }
 
+/* Of one key, what came later must be read later; but partitions are objects that are written side by
+ * side. So a changed row that was in another partition before begins a new object for all of them, and
+ * so it is after as many keys as can be remembered. A full table has each key once. */
+static int keep_order(struct lake_writer *w, const struct told *t, const struct wire_reader *r,
+		      struct part *p, struct err *e)
+{
+	const struct wire_table *table = t->table;
+	uint64_t hash = table->index;
+	struct seen *s;
+	struct part *before;
+	int rc = OK;
+
+	if (table->mode != WIRE_CHANGES || !table->key_count || !r->line.len)
+		return OK;
+	for (size_t i = 0; i < table->key_count; i++)
+		hash = str_hash(r->fields[table->key[i]].text, hash);
+	if (!w->seen)
+		w->seen = xcalloc(2 * SEEN, sizeof(*w->seen));
+	if (w->seen_count == SEEN) {
+		for (size_t i = 0; i < w->table_count && rc == OK; i++)
+			if (is_partitioned(w->tables[i]))
+				rc = close_table(w, w->tables[i], e);
+		forget_keys(w);
+	}
+	for (s = w->seen + hash % (2 * SEEN); s->part && s->hash != hash;)
+		s = s + 1 < w->seen + 2 * SEEN ? s + 1 : w->seen;
+	before = s->part;
+	w->seen_count += !before;
+	*s = (struct seen){ hash, p };
+	if (rc == OK && before && before != p && before->encoder)
+		rc = close_table(w, t, e);
+	return rc;
+}
+
 int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, struct err *e)
 {
 	struct told *t = told_of(w, r->table);
 	struct part *p = NULL;
-	size_t before;
 	int rc = part_of(w, t, r, &p, e);
 
 	if (rc != OK)
 		return rc;
 	/* a partition's object cannot tell what came between its lines */
 	if ((deleted && p->encoder && !p->takes_deletes) ||
-	    (t->partition_by < t->table->column_count && deleted != t->deleting))
+	    (is_partitioned(t) && deleted != t->deleting))
 		rc = close_table(w, t, e);
+	if (rc == OK && is_partitioned(t))
+		rc = keep_order(w, t, r, p, e);
 	t->deleting = deleted;
-	before = memory_of(p);
 	if (rc == OK && !p->encoder)
 		rc = open_object(w, p, deleted, e);
 	if (rc == OK)
@@ -381,8 +471,7 @@ int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, 
 	p->rows += !deleted;
 	p->deletes += deleted;
 	t->rows += !deleted;
-	w->held += memory_of(p);
-	w->held -= before;
+	count_memory(p);
 	while (rc == OK && w->held > HELD_AT_MOST)
 		rc = save_memory(w, e);
 	return rc;
@@ -423,10 +512,23 @@ static void add_record(struct lake_writer *w, struct buf *b, struct str state, s
 	buf_addz(b, "}\n");
 }
 
+/* A name that is a mistake would make a lake without partitions. */
+static int check_partition(const struct lake_writer *w, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < w->table_count && !is_partitioned(w->tables[i]))
+		i++;
+	return !w->how->partition_by || !w->table_count || i < w->table_count ?
+		       OK :
+		       err_set(e, USAGE, "no table has a column \"%s\" to partition it by",
+			       w->how->partition_by);
+}
+
 int lake_writer_commit(struct lake_writer *w, struct str state, struct str note, struct err *e)
 {
 	struct buf record = { 0 };
-	int rc = OK;
+	int rc = check_partition(w, e);
 
 	if (!w->id[0])
 		name_step(w);
@@ -444,6 +546,7 @@ int lake_writer_commit(struct lake_writer *w, struct str state, struct str note,
 	w->new_objects = w->new_bytes = 0;
 	w->id[0] = '\0';
 	buf_reset(&w->objects);
+	forget_keys(w);
 	for (size_t i = 0; i < w->table_count; i++) {
 		w->tables[i]->rows = 0;
 		w->tables[i]->objects = 0;
@@ -487,6 +590,7 @@ void lake_writer_free(struct lake_writer *w)
 	}
 	free(w->tables);
 	free(w->parts);
+	free(w->seen);
 	buf_release(&w->objects);
 	free(w);
 }
