@@ -57,13 +57,10 @@ static struct refs_table *add_table(struct refs *r, const struct wire_table *tab
 	return t;
 }
 
-static bool same_columns(const struct wire_table *a, const struct wire_table *b)
+static bool same_table(const struct wire_table *a, const struct wire_table *b)
 {
-	bool same = a->column_count == b->column_count && a->key_count == b->key_count;
+	bool same = wire_same_columns(a, b) && a->key_count == b->key_count;
 
-	for (size_t i = 0; same && i < a->column_count; i++)
-		same = strcmp(a->columns[i].name, b->columns[i].name) == 0 &&
-		       strcmp(a->columns[i].type_name, b->columns[i].type_name) == 0;
 	for (size_t i = 0; same && i < a->key_count; i++)
 		same = a->key[i] == b->key[i];
 	return same;
@@ -84,7 +81,7 @@ int refs_announce(struct refs *r, const struct wire_table *table, struct err *e)
 	if (table->mode == WIRE_CHANGES) {
 		if (!t)
 			return unknown(r, table, "does not have its rows", e);
-		if (!same_columns(t->table, table))
+		if (!same_table(t->table, table))
 			return unknown(r, table, "has it with other columns", e);
 	} else if (t) {
 		refs_clear(t);
