@@ -22,6 +22,7 @@ struct published {
 	uint64_t step;           /* the last of ours in it, as far as was read */
 	char columns[17];        /* a hash of the columns it was seen to have, ours at least */
 	bool has_deleted;        /* and _deleted */
+	char *partition;         /* the column, or NULL */
 	char *metadata;          /* the last metaData that was read, or NULL */
 };
 
@@ -62,8 +63,8 @@ static void log_key(const struct published *p, int64_t version, const char *suff
 
 /* --- the schema --- */
 
-static int type_of(struct buf *b, const struct wire_column *c, const struct parquet_options *o,
-		   bool *ntz, struct err *e)
+static int type_of(struct buf *b, const struct wire_column *c, bool numeric_text, bool *ntz,
+		   struct err *e)
 {
 	struct parquet_leaf l;
 	enum parquet_form form;
@@ -73,7 +74,7 @@ static int type_of(struct buf *b, const struct wire_column *c, const struct parq
 		buf_addz(b, "string");
 		return OK;
 	}
-	if ((rc = parquet_leaf_of(&l, &form, c, o->numeric_text, e)) != OK)
+	if ((rc = parquet_leaf_of(&l, &form, c, numeric_text, e)) != OK)
 		return rc;
 	switch (l.logical) {
 	case PQ_DECIMAL:
@@ -108,7 +109,7 @@ static void add_field(struct buf *b, const char *name, struct str type)
 }
 
 /* The table's own fields, as a schemaString. */
-static int own_schema(struct buf *b, const struct delta *d, const struct wire_table *t, bool deletes,
+static int own_schema(struct buf *b, const struct wire_table *t, bool numeric_text, bool deletes,
 		      bool *ntz, struct err *e)
 {
 	struct buf type = { 0 };
@@ -119,7 +120,7 @@ static int own_schema(struct buf *b, const struct delta *d, const struct wire_ta
 		if (t->columns[i].generated)
 			continue;
 		buf_reset(&type);
-		if ((rc = type_of(&type, &t->columns[i], d->options, ntz, e)) == OK)
+		if ((rc = type_of(&type, &t->columns[i], numeric_text, ntz, e)) == OK)
 			add_field(b, t->columns[i].name, buf_str(&type));
 	}
 	if (deletes)
@@ -151,6 +152,8 @@ static int widen(struct buf *b, struct str had, struct str own, bool *more, stru
 	int rc;
 
 	*more = false;
+	if (had.len < 2 || memcmp(had.data + had.len - 2, "]}", 2) != 0)
+		return err_set(e, BAD_DATA, "the schemaString of its metaData has no fields at its end");
 	if ((rc = json_parse(had, &old, e)) != OK || (rc = json_parse(own, &new, e)) != OK)
 		goto done;
 	buf_add(b, had.data, had.len - 2); /* ]} */
@@ -232,6 +235,22 @@ static int each_action(struct str text, int (*f)(void *, const struct json *, st
 	return rc;
 }
 
+static void set_partition(struct published *p, const char *column)
+{
+	free(p->partition);
+	p->partition = column ? xstrdup(column) : NULL;
+}
+
+static void note_metadata(struct published *p, const struct json *metadata, struct str line)
+{
+	const struct json *by = json_get(metadata, "partitionColumns");
+
+	free(p->metadata);
+	p->metadata = xstrndup(line.data, line.len);
+	/* more than one is none that we could have */
+	set_partition(p, json_count(by) > 1 ? "" : json_string(json_at(by, 0)));
+}
+
 struct noting {
 	struct delta *d;
 	struct published *p;
@@ -247,10 +266,8 @@ static int note_action(void *arg, const struct json *action, struct str line, st
 	if (app && strcmp(app, n->d->app) == 0 && json_int(json_get(txn, "version"), &version) &&
 	    version > (int64_t)n->p->step)
 		n->p->step = (uint64_t)version;
-	if (json_get(action, "metaData")) {
-		free(n->p->metadata);
-		n->p->metadata = xstrndup(line.data, line.len);
-	}
+	if (json_get(action, "metaData"))
+		note_metadata(n->p, json_get(action, "metaData"), line);
 	return protocol ? check_protocol(n->p, protocol, e) : OK;
 }
 
@@ -278,7 +295,13 @@ static int read_forward(struct delta *d, struct published *p, struct err *e)
 	return rc;
 }
 
-/* The metaData that is in force, which may stand far back. */
+static void compacted_key(const struct published *p, int64_t version, struct buf *key)
+{
+	buf_reset(key);
+	buf_addf(key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0, (long long)version);
+}
+
+/* The metaData that is in force, which may stand far back: a compacted log has it for sure. */
 static int find_metadata(struct delta *d, struct published *p, struct err *e)
 {
 	struct noting n = { d, p };
@@ -287,11 +310,17 @@ static int find_metadata(struct delta *d, struct published *p, struct err *e)
 	int rc = OK;
 
 	for (int64_t v = p->version; rc == OK && !p->metadata && v >= 0; v--) {
-		log_key(p, v, ".json", &key);
-		buf_reset(&text);
-		rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
-		if (rc == OK && found)
-			rc = each_action(buf_str(&text), note_action, &n, e);
+		for (int compacted = 0; compacted < 2 && rc == OK && !p->metadata; compacted++) {
+			log_key(p, v, ".json", &key);
+			if (compacted)
+				compacted_key(p, v, &key);
+			buf_reset(&text);
+			rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+			if (rc == OK && found)
+				rc = each_action(buf_str(&text), note_action, &n, e);
+			if (v % CHECKPOINT_EVERY)
+				break;
+		}
 	}
 	if (rc == OK && !p->metadata)
 		rc = err_set(e, FAILED, "its log has no metaData any more");
@@ -376,8 +405,7 @@ static int put_checkpoint(struct delta *d, struct published *p, const struct rep
 	}
 	if (rc == OK)
 		rc = delta_checkpoint_finish(c, &file, &actions, e);
-	buf_addf(&key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0,
-		 (long long)p->version);
+	compacted_key(p, p->version, &key);
 	if (rc == OK)
 		rc = store_put(store, key.data, buf_str(&json), false, e);
 	log_key(p, p->version, ".checkpoint.parquet", &key);
@@ -397,6 +425,24 @@ static int put_checkpoint(struct delta *d, struct published *p, const struct rep
 	return rc;
 }
 
+static int last_checkpoint(struct delta *d, const struct published *p, int64_t *version,
+			   struct err *e)
+{
+	struct buf key = { 0 }, text = { 0 };
+	struct json *doc = NULL;
+	bool found;
+	int rc;
+
+	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
+	rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+	if (rc == OK && found && (rc = json_parse(buf_str(&text), &doc, e)) == OK)
+		json_int(json_get(doc, "version"), version);
+	json_free(doc);
+	buf_release(&key);
+	buf_release(&text);
+	return rc;
+}
+
 /* From the last compacted log, or the beginning. A checkpoint only makes reading faster: its failure
  * is told, and the next one makes up for it. */
 static void checkpoint(struct delta *d, struct published *p)
@@ -404,12 +450,11 @@ static void checkpoint(struct delta *d, struct published *p)
 	struct replay r = { 0 };
 	struct buf key = { 0 };
 	struct err e = { 0 };
-	int64_t from = p->version - CHECKPOINT_EVERY;
-	int rc = OK;
+	int64_t from = 0;
+	int rc = last_checkpoint(d, p, &from, &e);
 
-	if (from > 0) {
-		buf_addf(&key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0,
-			 (long long)from);
+	if (rc == OK && from > 0) {
+		compacted_key(p, from, &key);
 		rc = replay_file(d, key.data, &r, &e);
 	}
 	if (rc == FAILED || from <= 0) { /* it was not made: from the beginning */
@@ -435,6 +480,12 @@ static void checkpoint(struct delta *d, struct published *p)
 
 /* --- commits --- */
 
+/* What a step's files make of a table's columns, beside the stream. */
+struct columns {
+	const char *partition;
+	bool numeric_text, deletes;
+};
+
 /* Only what a URI's path may have stands as it is. */
 static void add_uri(struct buf *b, const char *path)
 {
@@ -449,7 +500,34 @@ static void add_uri(struct buf *b, const char *path)
 	}
 }
 
-static void add_file(struct buf *b, const struct lake_object *o)
+static const struct wire_column *column_of(const struct wire_table *t, const char *name)
+{
+	size_t i = name ? wire_column_index(t, str_of(name)) : t->column_count;
+
+	return i < t->column_count && !t->columns[i].generated ? &t->columns[i] : NULL;
+}
+
+/* As the log has it: "", and what is not a date of four digits for the year, is NULL. */
+static void add_partition_value(struct buf *b, const struct wire_column *c, const char *value)
+{
+	struct buf text = { 0 };
+	bool date = c && (c->type.base == PG_DATE || c->type.base == PG_TIMESTAMP ||
+			  c->type.base == PG_TIMESTAMPTZ);
+
+	if (!value || !*value ||
+	    (date && (*value == 'i' || strlen(value) < 10 || strchr("0123456789", value[4]) ||
+		      strstr(value, "BC") || (value[10] && value[10] != 'T')))) {
+		buf_addz(b, "null");
+		return;
+	}
+	buf_addz(&text, value);
+	if (date && c->type.base == PG_TIMESTAMP && text.len > 10)
+		text.data[10] = ' ';
+	json_add_string(b, buf_str(&text));
+	buf_release(&text);
+}
+
+static void add_file(struct buf *b, const struct lake_object *o, const struct wire_table *t)
 {
 	struct buf path = { 0 };
 	const char *below = strchr(o->path, '/'); /* behind the table's folder */
@@ -461,10 +539,7 @@ static void add_file(struct buf *b, const struct lake_object *o)
 	if (o->column) {
 		json_add_string(b, str_of(o->column));
 		buf_addch(b, ':');
-		if (o->value)
-			json_add_string(b, str_of(o->value));
-		else
-			buf_addz(b, "null");
+		add_partition_value(b, column_of(t, o->column), o->value);
 	}
 	buf_addch(b, '}');
 	buf_addf(b,
@@ -517,15 +592,17 @@ static int add_wider_table(struct buf *b, struct delta *d, struct published *p, 
 		return rc;
 	line = str_of(p->metadata);
 	had = json_string(json_get(json_get(doc, "metaData"), "schemaString"));
-	if (!had || strlen(had) < 4)
+	if (!had)
 		rc = err_set(e, BAD_DATA, "its metaData has no schemaString");
-	else if (ntz && !strstr(had, "timestamp_ntz"))
-		rc = err_set(e, BAD_DATA, "a timestamp without a time zone cannot be added to it");
 	else
 		rc = widen(&schema, str_of(had), own, &more, e);
 	if (rc == OK && more && (rc = scan_member(line, &at, &key, &value, e)) == OK)
 		metadata = value.text;
 	at = 0;
+	if (metadata.len && ntz && !strstr(had, "timestamp_ntz")) /* all that check_protocol knows */
+		buf_addz(b, "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,"
+			    "\"readerFeatures\":[\"timestampNtz\"],\"writerFeatures\":"
+			    "[\"timestampNtz\",\"appendOnly\",\"invariants\"]}}\n");
 	if (metadata.len)
 		buf_addz(b, "{\"metaData\":{\"schemaString\":");
 	if (metadata.len)
@@ -549,62 +626,106 @@ static int add_wider_table(struct buf *b, struct delta *d, struct published *p, 
 	return rc;
 }
 
-/* What the table must be made of before the step's files are: usually nothing new. */
+/* What the table must be made of before the step's files are: usually nothing new. columns gets a
+ * hash of what it has then. */
 static int add_columns(struct buf *b, struct delta *d, struct published *p,
-		       const struct wire_table *t, const char *partition, bool deletes,
+		       const struct wire_table *t, const struct columns *c, char hash[17],
 		       struct err *e)
 {
 	struct buf own = { 0 };
 	bool ntz = false;
-	char columns[17];
-	int rc = own_schema(&own, d, t, deletes || p->has_deleted, &ntz, e);
+	int rc = own_schema(&own, t, c->numeric_text, c->deletes || p->has_deleted, &ntz, e);
 
-	snprintf(columns, sizeof(columns), "%016llx",
-		 (unsigned long long)str_hash(buf_str(&own), 0));
+	snprintf(hash, 17, "%016llx", (unsigned long long)str_hash(buf_str(&own), 0));
 	if (rc == OK && p->version < 0)
-		add_new_table(b, d, p, buf_str(&own), partition, ntz);
-	else if (rc == OK && (p->metadata || strcmp(columns, p->columns) != 0))
+		add_new_table(b, d, p, buf_str(&own), c->partition, ntz);
+	else if (rc == OK && strcmp(p->partition ? p->partition : "",
+				    c->partition ? c->partition : "") != 0)
+		rc = err_set(e, BAD_DATA, "it is partitioned by %s there, and by %s now",
+			     p->partition ? p->partition : "nothing",
+			     c->partition ? c->partition : "nothing");
+	else if (rc == OK && (p->metadata || strcmp(hash, p->columns) != 0))
 		rc = add_wider_table(b, d, p, buf_str(&own), ntz, e);
-	if (rc == OK) {
-		memcpy(p->columns, columns, sizeof(columns));
-		p->has_deleted = p->has_deleted || deletes;
-	}
 	buf_release(&own);
 	return rc;
+}
+
+/* Can what the stream is about to bring be a step of the table? Afterwards it would be too late: the
+ * lake would have the step, and its Delta table never could. */
+int delta_check(struct delta *d, const struct wire_table *t, const char *partition_by,
+		struct err *e)
+{
+	const struct wire_column *by = column_of(t, partition_by);
+	const struct columns c = { by ? by->name : NULL, d->options->numeric_text, false };
+	struct published *p = table_of(d, t->name);
+	struct buf ignored = { 0 };
+	char hash[17];
+	int rc;
+
+	if (by && (by->type.array || by->type.base == PG_BYTEA || pg_is_json(by->type.base)))
+		return err_set(e, USAGE, "a Delta table cannot be partitioned by \"%s\", which is %s",
+			       by->name, by->type_name);
+	if ((rc = read_forward(d, p, e)) == OK)
+		rc = add_columns(&ignored, d, p, t, &c, hash, e);
+	buf_release(&ignored);
+	if (rc == OK)
+		return OK;
+	err_wrap(e, rc, "Delta table \"%s\"", t->name);
+	return rc == BAD_DATA ? err_hint(e, rc, "Put it into another lake.") : rc;
+}
+
+/* The files of one table among the step's, as far as they tell how the table is. */
+static int look_at_files(struct columns *c, const struct lake_step *step, const struct wire_table *t,
+			 struct err *e)
+{
+	bool times = false;
+
+	for (size_t i = 0; i < t->column_count; i++)
+		times = times || t->columns[i].type.base == PG_TIME;
+	for (size_t i = 0; i < step->object_count; i++) {
+		const struct lake_object *o = &step->objects[i];
+
+		if (strcmp(o->table, t->name) != 0)
+			continue;
+		c->partition = o->column;
+		c->numeric_text = o->numeric_text;
+		c->deletes = c->deletes || o->deletes;
+		if (strcmp(o->format, "parquet") != 0)
+			err_set(e, BAD_DATA, "%s is no Parquet", o->path);
+		else if (times && !o->time_text)
+			err_set(e, BAD_DATA, "%s has times of day, which a Delta table has not",
+				o->path);
+		else
+			continue;
+		return err_hint(e, BAD_DATA, "Begin a new lake with --delta from its first step on.");
+	}
+	return OK;
 }
 
 static int add_commit(struct buf *b, struct delta *d, struct published *p,
 		      const struct lake_step *step, const struct wire_table *t, struct err *e)
 {
-	const char *partition = NULL;
-	uint64_t deletes = 0;
-	int rc;
+	struct columns c = { 0 };
+	char hash[17];
+	int rc = look_at_files(&c, step, t, e);
 
 	buf_addf(b,
 		 "{\"commitInfo\":{\"timestamp\":%lld,\"operation\":\"WRITE\","
-		 "\"operationParameters\":{\"mode\":\"Append\",\"partitionBy\":\"[]\"},"
+		 "\"operationParameters\":{\"mode\":\"Append\"},"
 		 "\"isBlindAppend\":true,\"engineInfo\":\"starpipe\"}}\n",
 		 (long long)now_ms());
-	for (size_t i = 0; i < step->object_count; i++)
-		if (strcmp(step->objects[i].table, t->name) == 0) {
-			deletes += step->objects[i].deletes;
-			partition = step->objects[i].column;
-		}
-	rc = add_columns(b, d, p, t, partition, deletes > 0, e);
+	if (rc == OK)
+		rc = add_columns(b, d, p, t, &c, hash, e);
+	if (rc != OK)
+		return rc;
+	memcpy(p->columns, hash, sizeof(hash));
+	p->has_deleted = p->has_deleted || c.deletes;
 	buf_addf(b, "{\"txn\":{\"appId\":\"%s\",\"version\":%llu,\"lastUpdated\":%lld}}\n", d->app,
 		 (unsigned long long)step->number, (long long)now_ms());
-	for (size_t i = 0; i < step->object_count && rc == OK; i++) {
-		const struct lake_object *o = &step->objects[i];
-
-		if (strcmp(o->table, t->name) != 0)
-			continue;
-		if (strcmp(o->format, "parquet") != 0) {
-			rc = err_set(e, BAD_DATA, "%s is no Parquet", o->path);
-			err_hint(e, rc, "Begin a new lake with --delta from its first step on.");
-		}
-		add_file(b, o);
-	}
-	return rc;
+	for (size_t i = 0; i < step->object_count; i++)
+		if (strcmp(step->objects[i].table, t->name) == 0)
+			add_file(b, &step->objects[i], t);
+	return OK;
 }
 
 /* One step of one table; a rival's commit in between is read, and the next number tried. */
@@ -614,6 +735,7 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 	struct published *p = table_of(d, t->name);
 	struct buf key = { 0 }, commit = { 0 };
 	struct err lost;
+	int64_t before = p->version;
 	int rc;
 
 	do {
@@ -629,7 +751,7 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 	} while (rc == LOST_RACE);
 	if (rc == OK)
 		rc = read_forward(d, p, e); /* our own, by the same path as others' */
-	if (rc == OK && commit.len && p->version && p->version % CHECKPOINT_EVERY == 0)
+	if (rc == OK && commit.len && p->version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY)
 		checkpoint(d, p);
 	buf_release(&key);
 	buf_release(&commit);
@@ -691,8 +813,13 @@ struct str delta_note(struct delta *d)
 
 		buf_addz(b, i ? "," : "");
 		json_add_string(b, str_of(p->name));
-		buf_addf(b, ":{\"version\":%lld,\"columns\":\"%s\",\"deleted\":%s}",
+		buf_addf(b, ":{\"version\":%lld,\"columns\":\"%s\",\"deleted\":%s",
 			 (long long)p->version, p->columns, p->has_deleted ? "true" : "false");
+		if (p->partition) {
+			buf_addz(b, ",\"partition\":");
+			json_add_string(b, str_of(p->partition));
+		}
+		buf_addch(b, '}');
 	}
 	buf_addz(b, "}}");
 	return buf_str(b);
@@ -716,20 +843,27 @@ static void read_note(struct delta *d, const struct json *note)
 			p->version = -1;
 		snprintf(p->columns, sizeof(p->columns), "%s", columns ? columns : "");
 		p->has_deleted = json_true(json_get(table, "deleted"));
+		set_partition(p, json_string(json_get(table, "partition")));
 	}
 }
 
 int delta_open(struct lake *l, const struct parquet_options *o, struct delta **out, struct err *e)
 {
 	struct delta *d = *out = xcalloc(1, sizeof(*d));
-	struct lake_step last = { 0 };
+	const struct json *said = NULL;
 	int rc = OK;
 
 	d->lake = l;
 	d->options = o;
-	if (lake_last(l) && (rc = lake_step_read(l, lake_last(l), &last, e)) == OK)
-		read_note(d, json_get(last.record, "delta"));
-	lake_step_release(&last);
+	/* the last record that says something: steps without --delta may follow it */
+	for (uint64_t n = lake_last(l); n && rc == OK && !said; n--) {
+		struct lake_step step = { 0 };
+
+		rc = lake_step_read(l, n, &step, e);
+		said = json_get(step.record, "delta");
+		read_note(d, said);
+		lake_step_release(&step);
+	}
 	return rc == OK ? delta_publish(d, e) : rc;
 }
 
@@ -741,6 +875,7 @@ void delta_close(struct delta *d)
 		free(d->tables[i].name);
 		free(d->tables[i].folder);
 		free(d->tables[i].metadata);
+		free(d->tables[i].partition);
 	}
 	free(d->tables);
 	free(d->app);

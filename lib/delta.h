@@ -8,6 +8,8 @@
  * A commit is a file of its own number, put only if it is absent; if another writer was first, its
  * commit is read and the next number is tried. Every so many commits a checkpoint follows, and beside
  * it the same as JSON (a "compacted" log), from which the next is made.
+ * In partition values, '' is NULL, as the format wants it, and so are dates and timestamps without a
+ * year of four digits.
  * The format: delta.io's PROTOCOL.md. Tables are append-only and have no deletion vectors; a table
  * that another writer has given features beyond those is BAD_DATA. */
 #ifndef STARPIPE_DELTA_H
@@ -21,6 +23,11 @@ struct delta;
 /* Find out what is published, by the lake's last record, and publish what is not. Both are borrowed
  * until delta_close; options are those that the objects are written with. */
 int delta_open(struct lake *l, const struct parquet_options *o, struct delta **d, struct err *e);
+
+/* Can the table of the stream, partitioned or not, be appended to its Delta table? BAD_DATA if columns
+ * or partitions do not fit, USAGE for a type that no partition can be of. To be asked before a step is
+ * written: what is committed could never be published. */
+int delta_check(struct delta *d, const struct wire_table *t, const char *partition_by, struct err *e);
 
 /* Publish the lake's steps up to the last. */
 int delta_publish(struct delta *d, struct err *e);

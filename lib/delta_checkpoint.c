@@ -228,6 +228,8 @@ static const struct node *shred(const struct node *n, struct leaf **l, const str
 {
 	const struct node *next = n + 1;
 
+	if (json_null(json))
+		json = NULL;
 	if (n->kind == MAP) {
 		add_map(&(*l)[0], &(*l)[1], json, definition + 1);
 		*l += 2;
@@ -269,7 +271,7 @@ void delta_checkpoint_add(struct delta_checkpoint *c, const struct json *action)
 	for (int i = 0; i < schema[0].children; i++) {
 		const struct json *value = json_get(action, n->name);
 
-		n = value ? shred(n, &l, value, 0) : shred_absent(n, &l, 0);
+		n = value && !json_null(value) ? shred(n, &l, value, 0) : shred_absent(n, &l, 0);
 	}
 	c->rows++;
 }

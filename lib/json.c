@@ -94,6 +94,11 @@ bool json_true(const struct json *j)
 	return j && YAJL_IS_TRUE(val(j));
 }
 
+bool json_null(const struct json *j)
+{
+	return j && YAJL_IS_NULL(val(j));
+}
+
 void json_add_string(struct buf *b, struct str s)
 {
 	static const char hex[] = "0123456789abcdef";

@@ -33,6 +33,7 @@ const char *json_string(const struct json *j);  /* NULL unless a string */
 const char *json_number(const struct json *j);  /* its text; NULL unless a number */
 bool json_int(const struct json *j, int64_t *n);
 bool json_true(const struct json *j);
+bool json_null(const struct json *j);           /* the value null, that is: it is there */
 
 /* Text of a string value: quoted, with what JSON wants escaped. s must be valid UTF-8. */
 void json_add_string(struct buf *b, struct str s);

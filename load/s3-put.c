@@ -23,6 +23,7 @@
 
 enum {
 	CHUNK = 256 * 1024,
+	ROW_GROUP_SIZE = 16 << 20,
 	PATIENCE = 250 /* times 20 ms: how long a command may take to end */
 };
 
@@ -30,8 +31,7 @@ static const char *bare_table, *codec_option, *format_option, *numeric_as;
 static const char *state_out, *content_type, *empty;
 static bool insist_framed, show_state, delta;
 static uint64_t max_row = WIRE_MAX_ROW;
-static struct lake_layout layout = { .encoding.parquet = { .codec = BLOCK_ZSTD,
-							   .row_group_size = 16 << 20 } };
+static struct lake_layout layout = { .encoding.parquet.codec = BLOCK_ZSTD };
 
 static const struct opt opts[] = {
 	{ 0, "format", "name", OPT_STRING, &format_option,
@@ -167,6 +167,8 @@ static int put_lake(struct put *p, struct err *e)
 		switch (event) {
 		case WIRE_TABLE:
 			lake_writer_table(p->writer, p->in.table);
+			if (delta && p->in.announces)
+				rc = delta_check(p->delta, p->in.table, layout.partition_by, e);
 			break;
 		case WIRE_ROW:
 		case WIRE_DELETE:
@@ -516,6 +518,11 @@ static int read_layout(struct err *e)
 		return opt_misuse(e, "--numeric-as: \"%s\" is neither decimal nor string",
 				  numeric_as);
 	how->parquet.numeric_text = numeric_as && strcmp(numeric_as, "string") == 0;
+	if (how->format != FORMAT_PARQUET && (numeric_as || how->parquet.row_group_size))
+		return opt_misuse(e, "--%s goes with --format parquet",
+				  numeric_as ? "numeric-as" : "row-group-size");
+	if (!how->parquet.row_group_size)
+		how->parquet.row_group_size = ROW_GROUP_SIZE;
 	if (codec_option && how->format == FORMAT_PARQUET &&
 	    !block_parse(codec_option, &how->parquet.codec))
 		return opt_misuse(e, "--compress: \"%s\" is neither none, snappy, gzip nor zstd",
