@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "log.h"
+#include "map.h"
 #include "mem.h"
 #include "opt.h"
 #include "out.h"
@@ -66,6 +67,9 @@ struct transform {
 	struct wire_reader in;
 	struct out out, rejects;
 	bool *announced;           /* per table of the star */
+	struct map *givers;        /* the same: of a table that several INSERTs fill, by key, the
+				    flow that gave its newest row in this step */
+	struct buf key;            /* room for a key */
 	const struct wire_table *current;
 	struct early *early;
 	size_t early_count, early_cap;
@@ -223,6 +227,52 @@ static void add_value(struct buf *b, const struct field *v)
 		buf_addstr(b, v->text);
 }
 
+/* The key of a result, as the JSON object of a deleted row. */
+static struct str key_of(struct flow *f, const struct field *fields)
+{
+	const struct wire_table *w = f->insert->into->wire;
+	struct buf *key = &f->t->key;
+
+	buf_reset(key);
+	for (size_t i = 0; i < w->key_count; i++) {
+		buf_addz(key, i ? "," : "{");
+		json_add_string(key, str_of(w->columns[w->key[i]].name));
+		buf_addch(key, ':');
+		add_value(key, &fields[f->from[w->key[i]]]);
+	}
+	buf_addch(key, '}');
+	return buf_str(key);
+}
+
+static bool has_all(const struct flow *f)
+{
+	const struct star *s = &f->t->star;
+	size_t inserts = 0;
+
+	for (size_t i = 0; i < s->insert_count; i++)
+		inserts += s->inserts[i].into == f->insert->into;
+	return inserts == 1;
+}
+
+/* A row that goes from one INSERT of a table to another leaves the first one after it has come to
+ * the second, or before: what has left must not delete what has come. */
+static void note_giver(struct flow *f, const struct field *fields)
+{
+	struct map *givers = &f->t->givers[table_index(f->t, f->insert->into)];
+	int added;
+
+	if (f->insert->into->wire->mode == WIRE_CHANGES && !has_all(f))
+		map_add(givers, key_of(f, fields), &added)->value = f;
+}
+
+static bool given_by_other(const struct flow *f, struct str key)
+{
+	const struct map *givers = &f->t->givers[table_index(f->t, f->insert->into)];
+	const struct map_entry *entry = map_find(givers, key);
+
+	return entry && entry->value != f;
+}
+
 static int on_result(void *arg, const struct field *fields, struct err *e)
 {
 	static const struct field null = { .kind = F_NULL };
@@ -253,6 +303,7 @@ static int on_result(void *arg, const struct field *fields, struct err *e)
 	if (b->len - start > max_row)
 		return err_set(e, BAD_DATA, "a row of \"%s\" is longer than --max-row", w->name);
 	w->rows++;
+	note_giver(f, fields);
 	return out_more(&t->out, e);
 }
 
@@ -261,11 +312,8 @@ static int on_result(void *arg, const struct field *fields, struct err *e)
 static int all_gone(struct flow *f, struct err *e)
 {
 	struct transform *t = f->t;
-	size_t inserts = 0;
 
-	for (size_t i = 0; i < t->star.insert_count; i++)
-		inserts += t->star.inserts[i].into == f->insert->into;
-	if (inserts == 1) {
+	if (has_all(f)) {
 		wire_add_delete(&t->out.buf, f->insert->into->wire, STR(""));
 		return OK;
 	}
@@ -278,20 +326,15 @@ static int on_gone(void *arg, const struct field *fields, struct err *e)
 {
 	struct flow *f = arg;
 	const struct wire_table *w = f->insert->into->wire;
-	struct buf key = { 0 };
+	struct str key;
 	int rc = turn_to(f, e);
 
 	if (rc != OK || !fields)
 		return rc != OK ? rc : all_gone(f, e);
-	for (size_t i = 0; i < w->key_count; i++) {
-		buf_addz(&key, i ? "," : "{");
-		json_add_string(&key, str_of(w->columns[w->key[i]].name));
-		buf_addch(&key, ':');
-		add_value(&key, &fields[f->from[w->key[i]]]);
-	}
-	buf_addch(&key, '}');
-	wire_add_delete(&f->t->out.buf, w, buf_str(&key));
-	buf_release(&key);
+	key = key_of(f, fields);
+	if (given_by_other(f, key))
+		return OK;
+	wire_add_delete(&f->t->out.buf, w, key);
 	return out_more(&f->t->out, e);
 }
 
@@ -373,6 +416,7 @@ static int check_star(struct transform *t, struct err *e)
 
 	t->flows = xcalloc(t->star.insert_count, sizeof(*t->flows));
 	t->announced = xcalloc(t->star.table_count, sizeof(*t->announced));
+	t->givers = xcalloc(t->star.table_count, sizeof(*t->givers));
 	for (size_t i = 0; i < t->star.insert_count && rc == OK; i++) {
 		struct flow *f = &t->flows[i];
 		struct query *q = NULL;
@@ -549,6 +593,8 @@ static int on_step(struct transform *t, struct str state, struct err *e)
 		if (rc == OK && !t->announced[table_index(t, f->insert->into)])
 			rc = announce(f, e);
 	}
+	for (size_t i = 0; i < t->star.table_count; i++)
+		map_release(&t->givers[i]);
 	/* before anybody can commit the step: the store is never behind the warehouse */
 	return rc == OK && t->refs ? refs_settle(t->refs, state, e) : rc;
 }
@@ -652,6 +698,10 @@ static void release(struct transform *t)
 		query_free(f->query);
 	}
 	free(t->flows);
+	for (size_t i = 0; t->givers && i < t->star.table_count; i++)
+		map_release(&t->givers[i]);
+	free(t->givers);
+	buf_release(&t->key);
 	free(t->announced);
 	free(t->early);
 	arena_release(&t->early_lines);
