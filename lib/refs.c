@@ -37,6 +37,11 @@ bool refs_is_new(const struct refs *r)
 	return r->is_new;
 }
 
+bool refs_is_ahead(const struct refs *r, struct str state)
+{
+	return state_order(state, buf_str(&r->state)) == STATE_OLDER;
+}
+
 struct refs_table *refs_find(const struct refs *r, const char *name)
 {
 	for (size_t i = 0; i < r->count; i++)

@@ -38,6 +38,9 @@ struct refs;
 int refs_open(const char *where, struct refs **r, struct err *e);
 bool refs_is_new(const struct refs *r); /* there was no store */
 
+/* Is the store one of a later state? */
+bool refs_is_ahead(const struct refs *r, struct str state);
+
 /* NULL if there is none of that name. */
 struct refs_table *refs_find(const struct refs *r, const char *name);
 

@@ -77,6 +77,7 @@ struct transform {
 	struct refs *refs;         /* --store, or NULL */
 	char **joined;             /* names of the tables it keeps */
 	size_t joined_count, joined_cap;
+	struct buf behind;         /* state of a step that the store is ahead of, or empty */
 	uint64_t rejected;
 };
 
@@ -599,6 +600,19 @@ static int on_step(struct transform *t, struct str state, struct err *e)
 	return rc == OK && t->refs ? refs_settle(t->refs, state, e) : rc;
 }
 
+/* Is the step that has just been read older than the store? After a run that was killed it may be:
+ * then the steps up to the store's are read as one, because there is no store to join the first of
+ * them with. If they end before that, there was no such run, but one that was faster. */
+static bool is_behind(struct transform *t)
+{
+	bool behind = t->refs && refs_is_ahead(t->refs, t->in.line);
+
+	buf_reset(&t->behind);
+	if (behind)
+		buf_addstr(&t->behind, t->in.line);
+	return behind;
+}
+
 static void add_end(struct transform *t)
 {
 	struct wire_table **done = xcalloc(t->star.table_count, sizeof(*done));
@@ -629,16 +643,16 @@ static int transform(struct transform *t, struct err *e)
 			rc = on_row(t, event == WIRE_DELETE, e);
 			break;
 		case WIRE_STATE:
-			if ((rc = on_step(t, t->in.line, e)) == OK)
+			open_step = is_behind(t);
+			if (!open_step && (rc = on_step(t, t->in.line, e)) == OK)
 				wire_add_state(&t->out.buf, t->in.line);
-			open_step = false;
 			break;
 		default:
 			break;
 		}
 	}
 	if (rc == OK && open_step)
-		rc = on_step(t, STR("{}"), e);
+		rc = on_step(t, t->behind.len ? buf_str(&t->behind) : STR("{}"), e);
 	if (rc == OK)
 		add_end(t);
 	return rc;
@@ -709,6 +723,7 @@ static void release(struct transform *t)
 		free(t->joined[i]);
 	free(t->joined);
 	refs_close(t->refs);
+	buf_release(&t->behind);
 	wire_release(&t->in);
 	out_release(&t->out);
 	out_release(&t->rejects);
