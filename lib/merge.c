@@ -548,6 +548,14 @@ void merge_add_insert(struct buf *b, const struct merge *m)
 	}
 }
 
+/* Equal keys may differ: 1.0 and 1.00. Not integers, which as identity columns could not be set. */
+static bool can_differ(const struct merge *m, size_t column)
+{
+	enum pg_base base = m->types[column].base;
+
+	return !is_key(m, column) || base < PG_INT2 || base > PG_INT8;
+}
+
 void merge_add_update(struct buf *b, const struct merge *m)
 {
 	size_t start = b->len, n = 0;
@@ -556,7 +564,7 @@ void merge_add_update(struct buf *b, const struct merge *m)
 	add_target(b, m);
 	buf_addz(b, " AS t SET ");
 	for (size_t i = 0; i < m->table->column_count; i++)
-		if (m->loaded[i] && !is_key(m, i)) {
+		if (m->loaded[i] && can_differ(m, i)) {
 			buf_addz(b, n++ ? ", " : "");
 			add_column_name(b, m, i);
 			buf_addf(b, " = s.c%zu", i);

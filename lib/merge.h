@@ -37,6 +37,7 @@ struct merge {
 	size_t key_count;
 	size_t surrogate;   /* MERGE_HISTORY: the generated column */
 	const bool *loaded; /* which columns rows bring: not what the warehouse generates */
+	const struct pg_type *types; /* the warehouse's own */
 	bool fresh;         /* the table was created in this transaction, it is empty */
 	bool marked;        /* it has the column _deleted */
 	bool markers;       /* the stage has the column gone */
@@ -102,7 +103,7 @@ void merge_add_repeats(struct buf *b, const struct merge *m);
 /* Rows that are new: keys (upsert), versions (history) or all (replace). */
 void merge_add_insert(struct buf *b, const struct merge *m);
 
-/* MERGE_UPSERT: rows that differ. An empty text when the key is all there is. */
+/* MERGE_UPSERT: rows that differ. An empty text when there is nothing that could. */
 void merge_add_update(struct buf *b, const struct merge *m);
 
 /* MERGE_REPLACE: a query for one boolean: do table and stage differ? */

@@ -336,6 +336,7 @@ static int know(struct target *t, PGconn *conn, bool bare, struct err *e)
 	t->loaded = xcalloc(w->column_count, sizeof(*t->loaded));
 	t->notnull = xcalloc(w->column_count, sizeof(*t->notnull));
 	t->merge.loaded = t->loaded;
+	t->merge.types = t->types;
 	pgio_add_qualified(&name, t->merge.schema, w->name);
 	if ((rc = choose_kind(t, e)) != OK ||
 	    (rc = pgio_table_exists(conn, t->merge.schema, w->name, &there, e)) != OK)
