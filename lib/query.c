@@ -1246,13 +1246,14 @@ static int is_new(struct query *q, const struct field *fields, bool *fresh, stru
 	return rc;
 }
 
-/* A result of q on its way out. */
+/* A result of q on its way out. Of changes every version goes out: a row that was A, then B and A
+ * again must end as A. */
 static int emit(struct query *q, const struct field *fields, struct err *e)
 {
 	const struct field *row = fields;
 	struct eval ctx = { &row, &q->run->values };
 	bool fresh = true;
-	int rc = q->distinct ? is_new(q, fields, &fresh, e) : OK;
+	int rc = q->distinct && query_mode(q) == WIRE_FULL ? is_new(q, fields, &fresh, e) : OK;
 
 	if (rc != OK || !fresh)
 		return rc;
