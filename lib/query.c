@@ -82,6 +82,8 @@ struct query {
 	bool any_count;                  /* a * over columns not known yet */
 	bool distinct;
 	struct map seen;
+	enum wire_mode mode;             /* in the step... */
+	uint64_t mode_step;              /* ...of this number */
 	struct expr **convert;           /* from the types above to the taker's */
 	struct scope_table self;         /* the scope of convert: our own columns */
 	struct buf text, converted_text; /* one row as it is rendered */
@@ -1246,6 +1248,15 @@ static int is_new(struct query *q, const struct field *fields, bool *fresh, stru
 	return rc;
 }
 
+/* Announcements stand before a step's rows. */
+static enum wire_mode mode_of(struct query *q)
+{
+	if (q->mode_step != q->run->step)
+		q->mode = query_mode(q);
+	q->mode_step = q->run->step;
+	return q->mode;
+}
+
 /* A result of q on its way out. Of changes every version goes out: a row that was A, then B and A
  * again must end as A. */
 static int emit(struct query *q, const struct field *fields, struct err *e)
@@ -1253,7 +1264,7 @@ static int emit(struct query *q, const struct field *fields, struct err *e)
 	const struct field *row = fields;
 	struct eval ctx = { &row, &q->run->values };
 	bool fresh = true;
-	int rc = q->distinct && query_mode(q) == WIRE_FULL ? is_new(q, fields, &fresh, e) : OK;
+	int rc = q->distinct && mode_of(q) == WIRE_FULL ? is_new(q, fields, &fresh, e) : OK;
 
 	if (rc != OK || !fresh)
 		return rc;
