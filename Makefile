@@ -66,7 +66,7 @@ test: deps-test
 	@$(MAKE) check
 
 # the same against more of what others say is right than everybody wants to wait for
-ORACLES := duckdb==2.0.0 pyarrow==26.0.1 polars==2.1.0
+ORACLES := duckdb==2.0.0 pyarrow==26.0.1 polars==2.1.0 deltalake==1.6.6
 
 build/oracles/ready:
 	python3 -m venv build/oracles

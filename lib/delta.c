@@ -19,6 +19,7 @@ struct published {
 	char *name;
 	char *folder;            /* key of the table's folder, with its slash */
 	int64_t version;         /* the last commit that was read or written; -1: none */
+	int64_t committed;       /* the last one of ours that a checkpoint followed, if it was due */
 	uint64_t step;           /* the last of ours in it, as far as was read */
 	char columns[17];        /* a hash of the columns it was seen to have, ours at least */
 	bool has_deleted;        /* and _deleted */
@@ -51,7 +52,8 @@ static struct published *table_of(struct delta *d, const char *name)
 	buf_addz(&folder, lake_root(d->lake));
 	lake_add_folder(&folder, name);
 	buf_addch(&folder, '/');
-	*p = (struct published){ .name = xstrdup(name), .folder = folder.data, .version = -1 };
+	*p = (struct published){ .name = xstrdup(name), .folder = folder.data, .version = -1,
+				  .committed = -1 };
 	return p;
 }
 
@@ -671,7 +673,7 @@ int delta_check(struct delta *d, const struct wire_table *t, const char *partiti
 	if (rc == OK)
 		return OK;
 	err_wrap(e, rc, "Delta table \"%s\"", t->name);
-	return rc == BAD_DATA ? err_hint(e, rc, "Put it into another lake.") : rc;
+	return rc == BAD_DATA && !e->hint[0] ? err_hint(e, rc, "Put it into another lake.") : rc;
 }
 
 /* The files of one table among the step's, as far as they tell how the table is. */
@@ -735,7 +737,6 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 	struct published *p = table_of(d, t->name);
 	struct buf key = { 0 }, commit = { 0 };
 	struct err lost;
-	int64_t before = p->version;
 	int rc;
 
 	do {
@@ -751,8 +752,11 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 	} while (rc == LOST_RACE);
 	if (rc == OK)
 		rc = read_forward(d, p, e); /* our own, by the same path as others' */
-	if (rc == OK && commit.len && p->version / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY)
-		checkpoint(d, p);
+	if (rc == OK && commit.len) {
+		if (p->version / CHECKPOINT_EVERY > p->committed / CHECKPOINT_EVERY)
+			checkpoint(d, p);
+		p->committed = p->version;
+	}
 	buf_release(&key);
 	buf_release(&commit);
 	return rc == OK ? OK : err_wrap(e, rc, "Delta table \"%s\"", t->name);
@@ -800,8 +804,8 @@ int delta_publish(struct delta *d, struct err *e)
 
 /* --- what a record says --- */
 
-/* {"step":9,"tables":{"staff":{"version":3,...}}}: all up to step 9 is published, and the logs were
- * read that far. */
+/* {"step":9,"tables":{"staff":{"version":3,...}}}: all up to step 9 is published, and the logs are to
+ * be read from there on. */
 struct str delta_note(struct delta *d)
 {
 	struct buf *b = &d->note;
@@ -814,7 +818,7 @@ struct str delta_note(struct delta *d)
 		buf_addz(b, i ? "," : "");
 		json_add_string(b, str_of(p->name));
 		buf_addf(b, ":{\"version\":%lld,\"columns\":\"%s\",\"deleted\":%s",
-			 (long long)p->version, p->columns, p->has_deleted ? "true" : "false");
+			 (long long)p->committed, p->columns, p->has_deleted ? "true" : "false");
 		if (p->partition) {
 			buf_addz(b, ",\"partition\":");
 			json_add_string(b, str_of(p->partition));
@@ -841,6 +845,7 @@ static void read_note(struct delta *d, const struct json *note)
 
 		if (!json_int(json_get(table, "version"), &p->version))
 			p->version = -1;
+		p->committed = p->version;
 		snprintf(p->columns, sizeof(p->columns), "%s", columns ? columns : "");
 		p->has_deleted = json_true(json_get(table, "deleted"));
 		set_partition(p, json_string(json_get(table, "partition")));
