@@ -1373,6 +1373,16 @@ static int no_match(const struct select *s, const struct relation *r, bool null,
 	return err_hint(e, rc, "A LEFT JOIN would keep such rows; --rejects FILE collects them.");
 }
 
+/* A driving row without a match in an inner join: it has left the results, and unless it is only its
+ * parent that went, it is a reject. */
+static int unmatched(struct select *s, const struct relation *r, bool null,
+		     const struct field *driving, struct err *e)
+{
+	int rc = left_out(s, driving, e);
+
+	return rc != OK || (s->by_parent && s->query->identity) ? rc : no_match(s, r, null, e);
+}
+
 /* Join rows[0..at) with table at and all behind it, to emit the results, or only to look: whether
  * every match that there will ever be is known (else *result is WAITS), or whether one of them came
  * in this step (TOUCHED). */
@@ -1406,10 +1416,8 @@ static int walk(struct select *s, size_t at, const struct field **rows, bool fin
 		rows[at] = NULL;
 		return walk(s, at + 1, rows, final, purpose, result, e);
 	}
-	if (!m && s->by_parent && s->query->identity)
-		return purpose == EMIT ? emit_gone(s->query, rows[0], e) : OK;
 	if (!m)
-		return purpose == EMIT ? no_match(s, r, null, e) : OK;
+		return purpose == EMIT ? unmatched(s, r, null, rows[0], e) : OK;
 	for (; m && rc == OK && *result == PASSED; m = m->next) {
 		rows[at] = m->fields;
 		rc = walk(s, at + 1, rows, final, purpose, result, e);
