@@ -68,7 +68,7 @@ class Case:
         self.way = self.pick(["state", "slot", "slot", "lakes"])
         self.by_slot = self.way == "slot" or self.way == "lakes" and self.chance(0.7)
         self.deletes = self.by_slot  # only the log tells them
-        self.rejects = self.chance(0.3)  # rows of inner joins may lack their match
+        self.rejects = self.chance(0.4)  # rows of inner joins may lack their match
         self.formats = [self.pick(FORMATS), self.pick(FORMATS)]
         self.make_source()
         self.make_star()
@@ -150,7 +150,7 @@ class Case:
         while todo and n < joins:
             alias, l, sure = todo.pop(self.r.randrange(len(todo)))
             a, n = "j%d" % n, n + 1
-            inner = self.chance(0.6) if l.safe and sure else self.rejects and self.chance(0.4)
+            inner = self.chance(0.6) if l.safe and sure else self.rejects and self.chance(0.7)
             on = ["%s.%s = %s.%s" % ((alias, x, a, k[0]) if self.chance(0.5) else (a, k[0], alias, x)) for x, k in zip(l.names, l.parent.keys)]
             restricted = self.chance(0.25) and (not inner or self.rejects)
             if restricted:
@@ -483,6 +483,8 @@ def run_case(seed):
         print("seed %d, by %s%s, round %d: %s" % (seed, case.way, " with a slot" if case.by_slot else "", case.round, f))
         print("star.sql and changes.sql are in %s; again: SEED=%d CASES=1 ROUNDS=%d %s" % (folder, seed, ROUNDS, sys.argv[0]), flush=True)
         return False
+    if VERBOSE:
+        print("seed %d, by %s: %s" % (seed, case.way, case.star))
     shutil.rmtree(folder)
     return True
 
