@@ -17,21 +17,21 @@ enum { CHECKPOINT_EVERY = 20 };
 
 struct published {
 	char *name;
-	char *folder;            /* key of the table's folder, with its slash */
-	int64_t version;         /* the last commit that was read or written; -1: none */
-	int64_t committed;       /* the last one of ours that a checkpoint followed, if it was due */
-	uint64_t step;           /* the last of ours in it, as far as was read */
-	char columns[17];        /* a hash of the columns it was seen to have, ours at least */
-	bool has_deleted;        /* and _deleted */
-	char *partition;         /* the column, or NULL */
-	char *metadata;          /* the last metaData that was read, or NULL */
+	char *folder;      /* key of the table's folder, with its slash */
+	int64_t version;   /* the last commit that was read or written; -1: none */
+	int64_t committed; /* the last one of ours that a checkpoint followed, if it was due */
+	uint64_t step;     /* the last of ours in it, as far as was read */
+	char columns[17];  /* a hash of the columns it was seen to have, ours at least */
+	bool has_deleted;  /* and _deleted */
+	char *partition;   /* the column, or NULL */
+	char *metadata;    /* the last metaData that was read, or NULL */
 };
 
 struct delta {
 	struct lake *lake;
 	const struct parquet_options *options;
-	char *app;               /* appId of our transactions */
-	uint64_t step;           /* all up to this one are published */
+	char *app;     /* appId of our transactions */
+	uint64_t step; /* all up to this one are published */
 	struct published *tables;
 	size_t count, cap;
 	struct buf note;
@@ -52,8 +52,8 @@ static struct published *table_of(struct delta *d, const char *name)
 	buf_addz(&folder, lake_root(d->lake));
 	lake_add_folder(&folder, name);
 	buf_addch(&folder, '/');
-	*p = (struct published){ .name = xstrdup(name), .folder = folder.data, .version = -1,
-				  .committed = -1 };
+	*p = (struct published){
+		.name = xstrdup(name), .folder = folder.data, .version = -1, .committed = -1};
 	return p;
 }
 
@@ -90,14 +90,18 @@ static int type_of(struct buf *b, const struct wire_column *c, bool numeric_text
 		buf_addz(b, l.utc ? "timestamp" : "timestamp_ntz");
 		return OK;
 	case PQ_INTEGER:
-		buf_addz(b, l.bits == 16 ? "short" : l.bits == 32 ? "integer" : "long");
+		buf_addz(b, l.bits == 16 ? "short" : l.bits == 32 ? "integer" :
+								    "long");
 		return OK;
 	default:
 		break;
 	}
 	buf_addz(b, l.type == PQ_BOOLEAN ? "boolean" : l.type == PQ_INT32 ? "integer" :
-		    l.type == PQ_INT64 ? "long" : l.type == PQ_FLOAT ? "float" :
-		    l.type == PQ_DOUBLE ? "double" : l.logical == PQ_PLAIN ? "binary" : "string");
+					       l.type == PQ_INT64         ? "long" :
+					       l.type == PQ_FLOAT         ? "float" :
+					       l.type == PQ_DOUBLE        ? "double" :
+					       l.logical == PQ_PLAIN      ? "binary" :
+									    "string");
 	return OK;
 }
 
@@ -145,8 +149,8 @@ static const struct json *field_of(const struct json *schema, const char *name)
 	return NULL;
 }
 
-/* Add to the fields that the table has those that it lacks: *more tells whether there are any. What it
- * has and the stream has not stays, older files have it. */
+/* Add to the fields that the table has those that it lacks: *more tells whether there are any.
+ * What it has and the stream has not stays, older files have it. */
 static int widen(struct buf *b, struct str had, struct str own, bool *more, struct err *e)
 {
 	struct json *old = NULL, *new = NULL;
@@ -155,7 +159,8 @@ static int widen(struct buf *b, struct str had, struct str own, bool *more, stru
 
 	*more = false;
 	if (had.len < 2 || memcmp(had.data + had.len - 2, "]}", 2) != 0)
-		return err_set(e, BAD_DATA, "the schemaString of its metaData has no fields at its end");
+		return err_set(e, BAD_DATA,
+			       "the schemaString of its metaData has no fields at its end");
 	if ((rc = json_parse(had, &old, e)) != OK || (rc = json_parse(own, &new, e)) != OK)
 		goto done;
 	buf_add(b, had.data, had.len - 2); /* ]} */
@@ -204,10 +209,11 @@ static int check_protocol(const struct published *p, const struct json *protocol
 
 		if (name && strcmp(name, "timestampNtz") != 0 && strcmp(name, "appendOnly") != 0 &&
 		    strcmp(name, "invariants") != 0)
-			return err_set(e, BAD_DATA,
-				       "Delta table \"%s\" has the feature %s, which starpipe cannot "
-				       "write",
-				       p->name, name);
+			return err_set(
+				e, BAD_DATA,
+				"Delta table \"%s\" has the feature %s, which starpipe cannot "
+				"write",
+				p->name, name);
 	}
 	if (writer <= 2 || writer == 7)
 		return OK;
@@ -216,8 +222,9 @@ static int check_protocol(const struct published *p, const struct json *protocol
 }
 
 /* Call f with every action of a log file. */
-static int each_action(struct str text, int (*f)(void *, const struct json *, struct str, struct err *),
-		       void *arg, struct err *e)
+static int each_action(struct str text,
+		       int (*f)(void *, const struct json *, struct str, struct err *), void *arg,
+		       struct err *e)
 {
 	int rc = OK;
 
@@ -300,7 +307,8 @@ static int read_forward(struct delta *d, struct published *p, struct err *e)
 static void compacted_key(const struct published *p, int64_t version, struct buf *key)
 {
 	buf_reset(key);
-	buf_addf(key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0, (long long)version);
+	buf_addf(key, "%s_delta_log/%020d.%020lld.compacted.json", p->folder, 0,
+		 (long long)version);
 }
 
 /* The metaData that is in force, which may stand far back: a compacted log has it for sure. */
@@ -335,7 +343,7 @@ static int find_metadata(struct delta *d, struct published *p, struct err *e)
 
 /* The table as it is, action by action: what was said last of each file, application and so on. */
 struct replay {
-	struct map lines;  /* "file path", "txn app", "metaData ", "protocol " -> struct buf * */
+	struct map lines; /* "file path", "txn app", "metaData ", "protocol " -> struct buf * */
 };
 
 static void set_line(struct replay *r, const char *kind, const char *name, struct str line)
@@ -445,8 +453,8 @@ static int last_checkpoint(struct delta *d, const struct published *p, int64_t *
 	return rc;
 }
 
-/* From the last compacted log, or the beginning. A checkpoint only makes reading faster: its failure
- * is told, and the next one makes up for it. */
+/* From the last compacted log, or the beginning. A checkpoint only makes reading faster: its
+ * failure is told, and the next one makes up for it. */
 static void checkpoint(struct delta *d, struct published *p)
 {
 	struct replay r = { 0 };
@@ -601,7 +609,8 @@ static int add_wider_table(struct buf *b, struct delta *d, struct published *p, 
 	if (rc == OK && more && (rc = scan_member(line, &at, &key, &value, e)) == OK)
 		metadata = value.text;
 	at = 0;
-	if (metadata.len && ntz && !strstr(had, "timestamp_ntz")) /* all that check_protocol knows */
+	if (metadata.len && ntz &&
+	    !strstr(had, "timestamp_ntz")) /* all that check_protocol knows */
 		buf_addz(b, "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,"
 			    "\"readerFeatures\":[\"timestampNtz\"],\"writerFeatures\":"
 			    "[\"timestampNtz\",\"appendOnly\",\"invariants\"]}}\n");
@@ -652,8 +661,8 @@ static int add_columns(struct buf *b, struct delta *d, struct published *p,
 	return rc;
 }
 
-/* Can what the stream is about to bring be a step of the table? Afterwards it would be too late: the
- * lake would have the step, and its Delta table never could. */
+/* Can what the stream is about to bring be a step of the table? Afterwards it would be too late:
+ * the lake would have the step, and its Delta table never could. */
 int delta_check(struct delta *d, const struct wire_table *t, const char *partition_by,
 		struct err *e)
 {
@@ -665,7 +674,8 @@ int delta_check(struct delta *d, const struct wire_table *t, const char *partiti
 	int rc;
 
 	if (by && (by->type.array || by->type.base == PG_BYTEA || pg_is_json(by->type.base)))
-		return err_set(e, USAGE, "a Delta table cannot be partitioned by \"%s\", which is %s",
+		return err_set(e, USAGE,
+			       "a Delta table cannot be partitioned by \"%s\", which is %s",
 			       by->name, by->type_name);
 	if ((rc = read_forward(d, p, e)) == OK)
 		rc = add_columns(&ignored, d, p, t, &c, hash, e);
@@ -677,8 +687,8 @@ int delta_check(struct delta *d, const struct wire_table *t, const char *partiti
 }
 
 /* The files of one table among the step's, as far as they tell how the table is. */
-static int look_at_files(struct columns *c, const struct lake_step *step, const struct wire_table *t,
-			 struct err *e)
+static int look_at_files(struct columns *c, const struct lake_step *step,
+			 const struct wire_table *t, struct err *e)
 {
 	bool times = false;
 
@@ -699,7 +709,8 @@ static int look_at_files(struct columns *c, const struct lake_step *step, const 
 				o->path);
 		else
 			continue;
-		return err_hint(e, BAD_DATA, "Begin a new lake with --delta from its first step on.");
+		return err_hint(e, BAD_DATA,
+				"Begin a new lake with --delta from its first step on.");
 	}
 	return OK;
 }
@@ -804,8 +815,8 @@ int delta_publish(struct delta *d, struct err *e)
 
 /* --- what a record says --- */
 
-/* {"step":9,"tables":{"staff":{"version":3,...}}}: all up to step 9 is published, and the logs are to
- * be read from there on. */
+/* {"step":9,"tables":{"staff":{"version":3,...}}}: all up to step 9 is published, and the logs
+ * are to be read from there on. */
 struct str delta_note(struct delta *d)
 {
 	struct buf *b = &d->note;

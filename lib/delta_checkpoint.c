@@ -349,7 +349,10 @@ static int write_leaf(struct leaf *l, struct buf *file, struct err *e)
 
 static enum parquet_type type_of(enum kind kind)
 {
-	return kind == TEXT ? PQ_BYTES : kind == LONG ? PQ_INT64 : kind == INT ? PQ_INT32 : PQ_BOOLEAN;
+	return kind == TEXT   ? PQ_BYTES
+	       : kind == LONG ? PQ_INT64
+	       : kind == INT  ? PQ_INT32
+			      : PQ_BOOLEAN;
 }
 
 enum { REQUIRED, OPTIONAL, REPEATED };

@@ -72,7 +72,8 @@ int encoder_open(const struct encoding *how, const struct wire_table *t, bool de
 	return OK;
 }
 
-/* The chunk through compression; the compressor comes with the first one, for many tables are small. */
+/* The chunk through compression; the compressor comes with the first one, for many tables are
+ * small. */
 static int send_chunk(struct encoder *n, bool last, struct err *e)
 {
 	int rc;

@@ -14,7 +14,7 @@
 enum {
 	HELD_AT_MOST = 28 << 20, /* bytes of memory, of all objects together */
 	OPEN_OBJECT = 1024,      /* what an object takes beside its bytes */
-	OPEN_FILE = 256 * 1024,  /* what one counts, so that open files are bounded as well: to 112 */
+	OPEN_FILE = 256 * 1024,  /* what one counts, so that no more than 112 are open */
 	HEAD = 1024,             /* bytes of an object that do not need a file yet */
 	SEEN = 1 << 16           /* keys that are remembered */
 };
@@ -23,14 +23,14 @@ enum {
 struct part {
 	struct lake_writer *writer;
 	struct told *told;
-	char *value;           /* of the partition; NULL without one, or for the value NULL */
+	char *value;             /* of the partition; NULL without one, or for the value NULL */
 	struct encoder *encoder; /* NULL: no object open */
-	struct buf head;       /* its first bytes */
-	struct upload *upload; /* NULL as long as these are all */
+	struct buf head;         /* its first bytes */
+	struct upload *upload;   /* NULL as long as these are all */
 	struct hash *hash;
 	char *path;
 	uint64_t rows, deletes, bytes;
-	size_t held;           /* memory, as last counted */
+	size_t held; /* memory, as last counted */
 	bool takes_deletes;
 };
 
@@ -38,18 +38,18 @@ struct part {
 struct told {
 	const struct wire_table *table;
 	struct wire_table *as_text; /* the same with times of day as text, or NULL */
-	size_t partition_by;   /* a column, or column_count */
-	struct part *whole;    /* without partitions */
-	struct map parts;      /* by the value as it stands in a row */
+	size_t partition_by;        /* a column, or column_count */
+	struct part *whole;         /* without partitions */
+	struct map parts;           /* by the value as it stands in a row */
 	uint64_t rows;
 	unsigned objects;
-	bool deleting;         /* the last line was a @delete */
+	bool deleting; /* the last line was a @delete */
 };
 
 /* Where the row of a key went last. */
 struct seen {
-	uint64_t hash;         /* of table and key */
-	struct part *part;     /* NULL: an empty slot */
+	uint64_t hash;     /* of table and key */
+	struct part *part; /* NULL: an empty slot */
 };
 
 struct lake_writer {
@@ -57,14 +57,14 @@ struct lake_writer {
 	const struct lake_layout *how;
 	struct told **tables;
 	size_t table_count, table_cap;
-	struct part **parts;   /* that have an object open */
+	struct part **parts; /* that have an object open */
 	size_t part_count, part_cap;
-	struct buf objects;    /* JSON of those finished in this step */
+	struct buf objects; /* JSON of those finished in this step */
 	char id[64], day[16];
 	uint64_t object_count, byte_count;
 	uint64_t new_objects, new_bytes;
-	size_t held;           /* memory of all parts */
-	struct seen *seen;     /* 2 * SEEN slots, once there are changes in partitions */
+	size_t held;       /* memory of all parts */
+	struct seen *seen; /* 2 * SEEN slots, once there are changes in partitions */
 	size_t seen_count;
 };
 
@@ -207,8 +207,8 @@ static int open_upload(struct part *p, struct err *e)
 	return rc;
 }
 
-/* The encoder's bytes, through the hash into the upload. Of many partitions most are small: no file is
- * open for an object that has nothing but its first bytes. */
+/* The encoder's bytes, through the hash into the upload. Of many partitions most are small: no
+ * file is open for an object that has nothing but its first bytes. */
 static int take_bytes(void *arg, struct str bytes, struct err *e)
 {
 	struct part *p = arg;
@@ -279,7 +279,7 @@ static void add_object(struct lake_writer *w, const struct part *p)
 	buf_addf(b, ",\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"%s\"",
 		 (unsigned long long)p->bytes, hash,
 		 codec_name(w->how->encoding.format == FORMAT_PARQUET ? CODEC_NONE :
-								       w->how->encoding.codec),
+									w->how->encoding.codec),
 		 format_name(w->how->encoding.format));
 	if (w->how->encoding.format == FORMAT_PARQUET && w->how->encoding.parquet.numeric_text)
 		buf_addz(b, ",\"numeric_as\":\"string\"");
@@ -382,7 +382,8 @@ static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r,
 		rc = json_unescape(&value, f->text, e);
 	else if (f->kind > F_NULL)
 		buf_addstr(&value, f->text);
-	entry = map_add(&t->parts, (struct str){ value.data ? value.data : "", value.len + (f->kind > F_NULL) },
+	entry = map_add(&t->parts,
+			(struct str){value.data ? value.data : "", value.len + (f->kind > F_NULL)},
 			&added);
 	if (added) {
 		struct part *p = entry->value = new_part(w, t);
@@ -413,9 +414,10 @@ static int close_table(struct lake_writer *w, const struct told *t, struct err *
 	return rc;
 }
 
-/* Of one key, what came later must be read later; but partitions are objects that are written side by
- * side. So a changed row that was in another partition before begins a new object for all of them, and
- * so it is after as many keys as can be remembered. A full table has each key once. */
+/* Of one key, what came later must be read later; but partitions are objects that are written
+ * side by side. So a changed row that was in another partition before begins a new object for
+ * all of them, and so it is after as many keys as can be remembered. A full table has each key
+ * once. */
 static int keep_order(struct lake_writer *w, const struct told *t, const struct wire_reader *r,
 		      struct part *p, struct err *e)
 {

@@ -1,8 +1,9 @@
 /* lake_write.h - rows into the objects of a lake, step by step.
  *
- * Objects are opened as rows come and closed at the commit; then the record follows that makes the
- * step exist. Memory, and with it the number of open objects, is bounded over all tables and
- * partitions: the largest gives up what it holds, and at last its object, and goes on in another. */
+ * Objects are opened as rows come and closed at the commit; then the record follows that makes
+ * the step exist. Memory, and with it the number of open objects, is bounded over all tables and
+ * partitions: the largest gives up what it holds, and at last its object, and goes on in
+ * another. */
 #ifndef STARPIPE_LAKE_WRITE_H
 #define STARPIPE_LAKE_WRITE_H
 
