@@ -375,11 +375,23 @@ static bool special_number(struct sqltype t, const struct value *v)
 	       (t.base == PG_FLOAT4 || t.base == PG_FLOAT8) && !isfinite(v->f);
 }
 
+/* Would it be taken for the form that other JSON is wrapped in? */
+static bool looks_wrapped(struct str s)
+{
+	struct err ignored;
+	struct field f;
+	struct str key;
+	size_t at = 0;
+
+	return s.data[0] == '{' && scan_member(s, &at, &key, &f, &ignored) == OK &&
+	       f.kind != F_ABSENT && key.len >= 7 && memcmp(key.data, "\"@json", 6) == 0;
+}
+
 static void add_json_text(struct buf *b, struct str s)
 {
 	bool plain = s.len && s.data[0] != ' ' && s.data[s.len - 1] != ' ' && !str_eqz(s, "null") &&
 		     !memchr(s.data, '\n', s.len) && !memchr(s.data, '\r', s.len) &&
-		     !memchr(s.data, '\t', s.len);
+		     !memchr(s.data, '\t', s.len) && !looks_wrapped(s);
 
 	if (plain) {
 		buf_addstr(b, s);

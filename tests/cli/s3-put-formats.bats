@@ -46,6 +46,13 @@ for line in sys.stdin:
 print(sorted(t.items()))'
 }
 
+without_arrays() {
+	python3 -c 'import json, sys
+for line in sys.stdin:
+    r = json.loads(line, parse_float=str, parse_int=str)
+    print(json.dumps({k: v for k, v in r.items() if k not in ("a", "cs", "ms")}))'
+}
+
 @test "every type's ugliest values come back the same by each format" {
 	fresh_db ugly
 	psql -qX -v ON_ERROR_STOP=1 -d ugly -f "$STARPIPE_TOP/tests/e2e/ugly.sql" >/dev/null
@@ -65,8 +72,8 @@ print(sorted(t.items()))'
 		grep '^{"@table".*columns' whole | diff - <(grep '^{"@table".*columns' stream)
 		# arrays come back from CSV as PostgreSQL's text
 		same=cat
-		[[ "$how" != csv* ]] || same="jq -c del(.a,.cs,.ms)"
-		grep -av '^{"@' stream | $same | sort | cmp - <($same want | sort)
+		[[ "$how" != csv* ]] || same=without_arrays
+		grep -av '^{"@' stream | $same | sort | cmp - <($same <want | sort)
 		grep '^{"@end"' whole | jq -S . | diff - <(grep '^{"@end"' stream | jq -S .)
 	done
 }
