@@ -350,8 +350,10 @@ class Case:
         return "\n".join(lines + ["ROLLBACK;" if self.chance(0.08) else "COMMIT;"]) + "\n"
 
     def alter(self):
-        """A table that is no longer what it was is read whole; what is deleted meanwhile is not seen."""
+        """A table that is no longer what it was is read whole; what leaves meanwhile is not seen."""
         self.altered += 1
+        for t in self.targets:
+            t.exact = False
         self.deletes = False
         self.sql("ALTER TABLE %s ADD COLUMN z%d int DEFAULT %d;" % (self.pick(self.tables).name, self.altered, self.altered))
 
@@ -455,7 +457,7 @@ class Case:
             self.log.append("-- round %d" % self.round)
             self.deletes = self.by_slot
             if self.round:
-                if self.chance(0.1):
+                if self.chance(0.05):
                     self.alter()
                 self.sql(self.changes(self.r.randint(0, 5)), check=False)
                 if self.chance(0.3):
