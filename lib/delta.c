@@ -19,7 +19,7 @@ struct published {
 	char *name;
 	char *folder;      /* key of the table's folder, with its slash */
 	int64_t version;   /* the last commit that was read or written; -1: none */
-	int64_t committed; /* the last one of ours that a checkpoint followed, if it was due */
+	int64_t own;       /* the last commit of ours; -1: none */
 	uint64_t step;     /* the last of ours in it, as far as was read */
 	char columns[17];  /* a hash of the columns it was seen to have, ours at least */
 	bool has_deleted;  /* and _deleted */
@@ -53,7 +53,7 @@ static struct published *table_of(struct delta *d, const char *name)
 	lake_add_folder(&folder, name);
 	buf_addch(&folder, '/');
 	*p = (struct published){
-		.name = xstrdup(name), .folder = folder.data, .version = -1, .committed = -1};
+		.name = xstrdup(name), .folder = folder.data, .version = -1, .own = -1};
 	return p;
 }
 
@@ -140,6 +140,7 @@ static void note_metadata(struct published *p, const struct json *metadata, stru
 struct noting {
 	struct delta *d;
 	struct published *p;
+	int64_t at; /* the version that is read */
 };
 
 static int note_action(void *arg, const struct json *action, struct str line, struct err *e)
@@ -149,9 +150,11 @@ static int note_action(void *arg, const struct json *action, struct str line, st
 	const char *app = json_string(json_get(txn, "appId"));
 	int64_t version;
 
-	if (app && strcmp(app, n->d->app) == 0 && json_int(json_get(txn, "version"), &version) &&
-	    version > (int64_t)n->p->step)
+	if (app && n->d->app && strcmp(app, n->d->app) == 0 &&
+	    json_int(json_get(txn, "version"), &version) && version > (int64_t)n->p->step) {
 		n->p->step = (uint64_t)version;
+		n->p->own = n->at;
+	}
 	if (json_get(action, "metaData"))
 		note_metadata(n->p, json_get(action, "metaData"), line);
 	return protocol ? check_protocol(n->p, protocol, e) : OK;
@@ -160,13 +163,14 @@ static int note_action(void *arg, const struct json *action, struct str line, st
 /* Read the commits that have come since, ours and others'. */
 static int read_forward(struct delta *d, struct published *p, struct err *e)
 {
-	struct noting n = { d, p };
+	struct noting n = { d, p, p->own };
 	struct buf key = { 0 }, text = { 0 };
 	bool found = true;
 	int rc = OK;
 
 	while (rc == OK && found) {
-		log_key(p, p->version + 1, ".json", &key);
+		n.at = p->version + 1;
+		log_key(p, n.at, ".json", &key);
 		buf_reset(&text);
 		rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
 		if (rc == OK && found) {
@@ -191,7 +195,7 @@ static void compacted_key(const struct published *p, int64_t version, struct buf
 /* The metaData that is in force, which may stand far back: a compacted log has it for sure. */
 static int find_metadata(struct delta *d, struct published *p, struct err *e)
 {
-	struct noting n = { d, p };
+	struct noting n = { d, p, p->own };
 	struct buf key = { 0 }, text = { 0 };
 	bool found;
 	int rc = OK;
@@ -624,6 +628,7 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 {
 	struct published *p = table_of(d, t->name);
 	struct buf key = { 0 }, commit = { 0 };
+	int64_t before = p->own;
 	struct err lost;
 	int rc;
 
@@ -640,11 +645,8 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 	} while (rc == LOST_RACE);
 	if (rc == OK)
 		rc = read_forward(d, p, e); /* our own, by the same path as others' */
-	if (rc == OK && commit.len) {
-		if (p->version / CHECKPOINT_EVERY > p->committed / CHECKPOINT_EVERY)
-			checkpoint(d, p);
-		p->committed = p->version;
-	}
+	if (rc == OK && commit.len && p->own / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY)
+		checkpoint(d, p); /* whoever made the twentieth version */
 	buf_release(&key);
 	buf_release(&commit);
 	return rc == OK ? OK : err_wrap(e, rc, "Delta table \"%s\"", t->name);
@@ -705,8 +707,10 @@ struct str delta_note(struct delta *d)
 
 		buf_addz(b, i ? "," : "");
 		json_add_string(b, str_of(p->name));
-		buf_addf(b, ":{\"version\":%lld,\"columns\":\"%s\",\"deleted\":%s",
-			 (long long)p->committed, p->columns, p->has_deleted ? "true" : "false");
+		buf_addf(b,
+			 ":{\"version\":%lld,\"own\":%lld,\"columns\":\"%s\",\"deleted\":%s",
+			 (long long)p->version, (long long)p->own, p->columns,
+			 p->has_deleted ? "true" : "false");
 		if (p->partition) {
 			buf_addz(b, ",\"partition\":");
 			json_add_string(b, str_of(p->partition));
@@ -733,7 +737,8 @@ static void read_note(struct delta *d, const struct json *note)
 
 		if (!json_int(json_get(table, "version"), &p->version))
 			p->version = -1;
-		p->committed = p->version;
+		if (!json_int(json_get(table, "own"), &p->own))
+			p->own = -1;
 		snprintf(p->columns, sizeof(p->columns), "%s", columns ? columns : "");
 		p->has_deleted = json_true(json_get(table, "deleted"));
 		set_partition(p, json_string(json_get(table, "partition")));
