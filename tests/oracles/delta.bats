@@ -254,6 +254,10 @@ log() { printf '%s/t/_delta_log/%020d.json' "$lake" "$1"; }
 	put 0 --delta
 	put 1 --delta
 	duck() { "$STARPIPE_TOP/build/oracles/bin/python" -c "import duckdb; duckdb.sql('LOAD delta'); print(duckdb.sql(\"SELECT count(*) FROM delta_scan('lake/t')\").fetchone()[0])"; }
-	duck >out 2>err || skip "DuckDB's delta extension is not installed, and is downloaded otherwise: $(tail -1 err | cut -c1-80)"
+	if ! duck >out 2>err; then # it is downloaded, and not everywhere: no reason to fail
+		grep -qi extension err
+		echo "# DuckDB's delta extension is not here" >&3
+		return
+	fi
 	[ "$(cat out)" = 2 ]
 }
