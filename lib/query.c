@@ -1373,8 +1373,8 @@ static int no_match(const struct select *s, const struct relation *r, bool null,
 	return err_hint(e, rc, "A LEFT JOIN would keep such rows; --rejects FILE collects them.");
 }
 
-/* A driving row without a match in an inner join: it has left the results, and unless it is only its
- * parent that went, it is a reject. */
+/* A driving row without a match in an inner join: it has left the results, and unless it is only
+ * its parent that went, it is a reject. */
 static int unmatched(struct select *s, const struct relation *r, bool null,
 		     const struct field *driving, struct err *e)
 {
