@@ -382,13 +382,13 @@ static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r,
 		rc = json_unescape(&value, f->text, e);
 	else if (f->kind > F_NULL)
 		buf_addstr(&value, f->text);
-	entry = map_add(&t->parts,
-			(struct str){value.data ? value.data : "", value.len + (f->kind > F_NULL)},
-			&added);
+	if (f->kind > F_NULL)
+		buf_addch(&value, '\0'); /* so that the empty text is not NULL */
+	entry = map_add(&t->parts, buf_str(&value), &added);
 	if (added) {
 		struct part *p = entry->value = new_part(w, t);
 
-		p->value = f->kind > F_NULL ? xstrdup(value.data ? value.data : "") : NULL;
+		p->value = value.len ? xstrdup(value.data) : NULL;
 	}
 	*out = entry->value;
 	buf_release(&value);
