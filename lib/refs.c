@@ -347,12 +347,12 @@ static int write_store(struct refs *r, struct str state, struct err *e)
 
 int refs_settle(struct refs *r, struct str state, struct err *e)
 {
-	int rc = state_check_forward(state, buf_str(&r->state), r->where, e);
+	int rc;
 
 	for (size_t i = 0; i < r->count; i++)
 		r->changed = r->changed || r->tables[i]->touched;
-	if (rc != OK || !r->changed)
-		return rc;
+	if (!r->changed || refs_is_ahead(r, state))
+		return OK;
 	if ((rc = write_store(r, state, e)) != OK)
 		return rc;
 	r->changed = false;

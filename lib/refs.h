@@ -55,8 +55,9 @@ void refs_clear(struct refs_table *t);
 /* Scan a row into t->fields. */
 int refs_scan(const struct refs_table *t, const struct refs_row *row, struct err *e);
 
-/* A step is over: write the store if it has changed, then nothing is touched. LOST_RACE if the
- * store was written for a later state. */
+/* A step is over: write the store if it has changed, then nothing is touched. A store of a later
+ * state stays as it is: being ahead does no harm, and whether the earlier run may still be loaded
+ * is the loader's to say. */
 int refs_settle(struct refs *r, struct str state, struct err *e);
 
 void refs_close(struct refs *r);

@@ -602,7 +602,7 @@ static int on_step(struct transform *t, struct str state, struct err *e)
 
 /* Is the step that has just been read older than the store? After a run that was killed it may be:
  * then the steps up to the store's are read as one, because there is no store to join the first of
- * them with. If they end before that, there was no such run, but one that was faster. */
+ * them with. So they are where another run was faster; a loader knows which of the two counts. */
 static bool is_behind(struct transform *t)
 {
 	bool behind = t->refs && refs_is_ahead(t->refs, t->in.line);
@@ -653,6 +653,8 @@ static int transform(struct transform *t, struct err *e)
 	}
 	if (rc == OK && open_step)
 		rc = on_step(t, t->behind.len ? buf_str(&t->behind) : STR("{}"), e);
+	if (rc == OK && t->behind.len)
+		wire_add_state(&t->out.buf, buf_str(&t->behind));
 	if (rc == OK)
 		add_end(t);
 	return rc;
