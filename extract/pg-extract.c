@@ -1,7 +1,6 @@
 /* pg-extract - read tables of a PostgreSQL database as framed JSON Lines */
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "catalog.h"
@@ -360,22 +359,14 @@ static int work(struct extract *x, char **tables, size_t count, struct err *e)
 	return out_close(&x->out, e);
 }
 
-static void say_done(const struct extract *x, double seconds)
+static void say_done(const struct extract *x)
 {
 	uint64_t rows = 0;
 
 	for (size_t i = 0; i < x->catalog.count; i++)
 		rows += x->catalog.tables[i]->rows;
 	log_info("read %llu rows (%llu bytes) in %.1f s", (unsigned long long)rows,
-		 (unsigned long long)x->out.bytes, seconds);
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+		 (unsigned long long)x->out.bytes, progress_seconds());
 }
 
 static int check_options(int tables, struct err *e)
@@ -405,7 +396,6 @@ static int check_options(int tables, struct err *e)
 static int run(int argc, char **argv, struct err *e)
 {
 	struct extract x = { 0 };
-	double started = now_s();
 	int operand, rc = opt_parse(&tool, argc, argv, &operand, e);
 
 	if (rc != OK || (rc = check_options(argc - operand, e)) != OK)
@@ -414,7 +404,7 @@ static int run(int argc, char **argv, struct err *e)
 	rc = work(&x, argv + operand, (size_t)(argc - operand), e);
 	progress_clear();
 	if (rc == OK)
-		say_done(&x, now_s() - started);
+		say_done(&x);
 	slot_release(&x.slot);
 	PQfinish(x.conn);
 	publication_release(&x.publication);

@@ -10,8 +10,6 @@ enum { CHUNK = 256 * 1024 }; /* of text, before it is compressed */
 
 struct encoder {
 	const struct encoding *how;
-	const struct wire_table *table;
-	bool deletes;
 	parquet_sink sink;
 	void *arg;
 	struct buf chunk, packed; /* JSON Lines and CSV */
@@ -58,8 +56,7 @@ int encoder_open(const struct encoding *how, const struct wire_table *t, bool de
 	struct parquet_options options = how->parquet;
 	struct encoder *n = xcalloc(1, sizeof(*n));
 
-	*n = (struct encoder){ .how = how, .table = t, .deletes = deletes, .sink = sink,
-			       .arg = arg };
+	*n = (struct encoder){ .how = how, .sink = sink, .arg = arg };
 	*enc = n;
 	if (how->format == FORMAT_PARQUET) {
 		options.deletes = deletes;
@@ -92,13 +89,9 @@ static int send_chunk(struct encoder *n, bool last, struct err *e)
 
 static int add_parquet(struct encoder *n, struct wire_reader *r, bool deleted, struct err *e)
 {
-	int rc;
-
 	if (!deleted)
-		rc = parquet_writer_row(n->parquet, r->fields, e);
-	else
-		rc = parquet_writer_delete(n->parquet, r->line.len ? r->fields : NULL, e);
-	return rc;
+		return parquet_writer_row(n->parquet, r->fields, e);
+	return parquet_writer_delete(n->parquet, r->line.len ? r->fields : NULL, e);
 }
 
 static int add_csv(struct encoder *n, struct wire_reader *r, bool deleted, struct err *e)

@@ -1207,19 +1207,12 @@ static int add_keys(struct buf *key, struct expr *const *keys, size_t count, con
 	*null = false;
 	for (size_t i = 0; i < count; i++) {
 		struct value v;
-		size_t at = key->len;
-		uint32_t len;
 		int rc = expr_eval(keys[i], ctx, &v, e);
 
 		if (rc != OK)
 			return rc;
 		*null = *null || v.null;
-		buf_add(key, &at,
-			sizeof(len)); /* room for the length, so that no two keys run together */
-		if (!v.null)
-			value_add_key(key, keys[i]->type, &v);
-		len = v.null ? UINT32_MAX : (uint32_t)(key->len - at - sizeof(len));
-		memcpy(key->data + at, &len, sizeof(len));
+		value_add_key(key, keys[i]->type, &v);
 	}
 	return OK;
 }
@@ -1229,17 +1222,14 @@ static int is_new(struct query *q, const struct field *fields, bool *fresh, stru
 	const struct field *row = fields;
 	struct eval ctx = { &row, &q->run->values };
 	struct buf key = { 0 };
-	bool null;
 	int rc = OK, added = 0;
 
 	for (size_t i = 0; i < q->count && rc == OK; i++) {
-		struct expr column = { .kind = EX_COLUMN, .type = q->types[i], .column = i },
-			    *x = &column;
-		struct buf one = { 0 };
+		struct expr x = { .kind = EX_COLUMN, .type = q->types[i], .column = i };
+		struct value v;
 
-		rc = add_keys(&one, &x, 1, &ctx, &null, e);
-		buf_addstr(&key, buf_str(&one));
-		buf_release(&one);
+		if ((rc = expr_eval(&x, &ctx, &v, e)) == OK)
+			value_add_key(&key, x.type, &v);
 	}
 	if (rc == OK)
 		map_add(&q->seen, buf_str(&key), &added);

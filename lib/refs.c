@@ -27,15 +27,10 @@ struct refs {
 	struct refs_table **tables;
 	size_t count, cap;
 	struct buf state;
-	bool is_new, changed;
+	bool changed;
 };
 
 /* --- tables and rows --- */
-
-bool refs_is_new(const struct refs *r)
-{
-	return r->is_new;
-}
 
 bool refs_is_ahead(const struct refs *r, struct str state)
 {
@@ -111,18 +106,13 @@ static int name_row(struct refs_table *t, const struct field *fields, struct err
 		const struct wire_column *c = &w->columns[w->key[i]];
 		struct sqltype type = sqltype_of_wire(&c->type, c->type_name);
 		const struct field *f = &fields[w->key[i]];
-		size_t at = name->len;
-		struct value v;
-		uint32_t len;
+		struct value v = { 0 };
 		int rc = f->kind <= F_NULL ? err_set(e, BAD_DATA, "a part of its key is NULL") :
 					     value_from_field(&v, type, f, &t->values, e);
 
 		if (rc != OK)
 			return err_wrap(e, rc, "column \"%s\"", c->name);
-		buf_add(name, &at, sizeof(len)); /* so that no two keys run together */
 		value_add_key(name, type, &v);
-		len = (uint32_t)(name->len - at - sizeof(len));
-		memcpy(name->data + at, &len, sizeof(len));
 	}
 	return OK;
 }
@@ -269,13 +259,13 @@ static int read_store(struct refs *r, struct err *e)
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* behind what is preloaded */
 		rc = store_get(r->store, r->key, &text, &found, e);
 	}
-	r->is_new = r->changed = !found;
+	r->changed = !found;
 	if (rc == OK && found && fd < 0)
 		rc = err_errno(e, "could not open %s", r->where);
 	if (rc == OK && found) {
 		wire_open(&r->file, fd, r->where, NULL, UINT64_MAX);
 		wire_preload(&r->file, buf_str(&text));
-		buf_release(&text);
+		buf_release(&text); /* it may be large */
 		rc = load_rows(r, e);
 		buf_release(&r->file.buf); /* the tables are still needed */
 	}

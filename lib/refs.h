@@ -36,7 +36,6 @@ struct refs;
 /* Read the store at a path or URL; one that is not there yet is empty. A file that another run
  * uses is LOST_RACE. */
 int refs_open(const char *where, struct refs **r, struct err *e);
-bool refs_is_new(const struct refs *r); /* there was no store */
 
 /* Is the store one of a later state? */
 bool refs_is_ahead(const struct refs *r, struct str state);

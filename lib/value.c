@@ -671,7 +671,7 @@ int value_compare(struct sqltype t, const struct value *a, const struct value *b
 	}
 }
 
-void value_add_key(struct buf *b, struct sqltype t, const struct value *v)
+static void add_key_bytes(struct buf *b, struct sqltype t, const struct value *v)
 {
 	struct value zero = { .f = 0 };
 
@@ -685,4 +685,17 @@ void value_add_key(struct buf *b, struct sqltype t, const struct value *v)
 		value_add_text(b, t, &zero); /* -0 equals 0 */
 	else
 		value_add_text(b, t, v);
+}
+
+void value_add_key(struct buf *b, struct sqltype t, const struct value *v)
+{
+	uint32_t len = UINT32_MAX;
+	size_t at = b->len;
+
+	buf_add(b, &len, sizeof(len));
+	if (v->null)
+		return;
+	add_key_bytes(b, t, v);
+	len = (uint32_t)(b->len - at - sizeof(len));
+	memcpy(b->data + at, &len, sizeof(len));
 }

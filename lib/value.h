@@ -54,7 +54,8 @@ int value_cast(struct value *v, struct sqltype from, struct sqltype to, enum cas
 int value_compare(struct sqltype t, const struct value *a, const struct value *b);
 bool value_comparable(struct sqltype t);
 
-/* Bytes that are equal exactly where the values are, for hashing: a part of a row's key. */
+/* A part of a row's key, for hashing: bytes that are equal exactly where the values are, behind
+ * their length, so that no two keys run together. NULL has a length of its own. */
 void value_add_key(struct buf *b, struct sqltype t, const struct value *v);
 
 #endif
