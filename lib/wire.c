@@ -355,6 +355,18 @@ void wire_preload(struct wire_reader *r, struct str bytes)
 	r->bytes += bytes.len;
 }
 
+/* Without a table there is not even a header to write, and bare rows that have not one row look
+ * like a producer that failed at once. */
+int wire_no_table(const struct wire_reader *r, const char *wanted, struct err *e)
+{
+	if (!r->framed)
+		return err_set(e, CUT_SHORT, "%s is empty: it has neither a frame nor a row",
+			       r->name);
+	if (wanted)
+		return err_set(e, BAD_DATA, "the stream has no table \"%s\"", wanted);
+	return err_set(e, BAD_DATA, "the stream has no table");
+}
+
 void wire_release(struct wire_reader *r)
 {
 	for (size_t i = 0; i < r->table_count; i++)

@@ -126,6 +126,10 @@ int wire_fields(struct wire_reader *r, struct err *e);
 /* Put "standard input: line 12 (table staff)" in front of e. Returns kind. */
 int wire_blame(const struct wire_reader *r, int kind, struct err *e);
 
+/* For readers of one table: the failure where the input has ended without it. wanted is its name,
+ * or NULL for any. */
+int wire_no_table(const struct wire_reader *r, const char *wanted, struct err *e);
+
 void wire_release(struct wire_reader *r);
 
 /* Is a line, or the beginning of one, a control line? */

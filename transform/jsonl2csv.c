@@ -67,18 +67,6 @@ static int on_row(struct convert *c, struct err *e)
 	return out_more(&c->out, e);
 }
 
-/* Without a table there is not even a header to write, and bare rows that have not one row look
- * like a producer that failed at once. */
-static int no_table(const struct convert *c, struct err *e)
-{
-	if (!c->in.framed)
-		return err_set(e, CUT_SHORT, "%s is empty: it has neither a frame nor a row",
-			       c->in.name);
-	if (table_name)
-		return err_set(e, BAD_DATA, "the stream has no table \"%s\"", table_name);
-	return err_set(e, BAD_DATA, "the stream has no table");
-}
-
 static int convert(struct convert *c, struct err *e)
 {
 	enum wire_event event;
@@ -98,7 +86,7 @@ static int convert(struct convert *c, struct err *e)
 			return rc;
 	}
 	if (rc == OK && !c->table)
-		rc = no_table(c, e);
+		rc = wire_no_table(&c->in, table_name, e);
 	return rc == OK ? out_close(&c->out, e) : rc;
 }
 

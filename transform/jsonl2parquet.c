@@ -92,16 +92,6 @@ static int on_row(struct convert *c, enum wire_event event, struct err *e)
 	return OK;
 }
 
-static int no_table(const struct convert *c, struct err *e)
-{
-	if (!c->in.framed)
-		return err_set(e, CUT_SHORT, "%s is empty: it has neither a frame nor a row",
-			       c->in.name);
-	if (table_name)
-		return err_set(e, BAD_DATA, "the stream has no table \"%s\"", table_name);
-	return err_set(e, BAD_DATA, "the stream has no table");
-}
-
 static int convert(struct convert *c, struct err *e)
 {
 	enum wire_event event;
@@ -120,7 +110,7 @@ static int convert(struct convert *c, struct err *e)
 			return rc;
 	}
 	if (rc == OK && !c->table)
-		rc = no_table(c, e);
+		rc = wire_no_table(&c->in, table_name, e);
 	if (rc == OK)
 		rc = parquet_writer_close(c->writer, e);
 	return rc == OK ? out_close(&c->out, e) : rc;
