@@ -153,7 +153,7 @@ numbers() {
 
 @test "a terminal is refused" {
 	need script
-	run script -qec "jsonl2parquet <<<'{\"a\":1}'" /dev/null
+	run script -qec "echo '{\"a\":1}' | jsonl2parquet" /dev/null
 	[ "$status" -eq 2 ]
 	[[ "$output" == *'terminal'* ]]
 }
