@@ -313,14 +313,28 @@ static int on_result(void *arg, const struct field *fields, struct err *e)
 static int all_gone(struct flow *f, struct err *e)
 {
 	struct transform *t = f->t;
+	const struct wire_table *gone = t->in.table, *w = f->insert->into->wire, *driver;
+	size_t key[64];
 
-	if (has_all(f)) {
-		wire_add_delete(&t->out.buf, f->insert->into->wire, STR(""));
-		return OK;
+	for (size_t i = 0; i < t->star.insert_count; i++) {
+		const struct flow *other = &t->flows[i];
+
+		if (other->insert->into != f->insert->into)
+			continue;
+		if (other->query)
+			query_key(other->query, key, 64, &driver);
+		if (!other->query || driver != gone) {
+			err_set(e, BAD_DATA,
+				"table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
+				gone->name, w->name);
+			return err_hint(e, BAD_DATA,
+					"Delete those of \"%s\" by hand and run once with all of \"%s\": "
+					"pg-extract --full %s.",
+					gone->name, gone->name, gone->name);
+		}
 	}
-	return err_set(e, BAD_DATA,
-		       "table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
-		       t->in.table->name, f->insert->into->wire->name);
+	wire_add_delete(&t->out.buf, w, STR(""));
+	return OK;
 }
 
 static int on_gone(void *arg, const struct field *fields, struct err *e)

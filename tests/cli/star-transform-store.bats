@@ -199,6 +199,18 @@ transform() {
 	[ "$(grep '"id":1' out | tail -1)" = '{"id":1,"line":"z"}' ]
 }
 
+@test "a truncated table empties what it alone fills; of what others fill, too, only people can tell which rows" {
+	echo 'CREATE TABLE x (id int PRIMARY KEY, v text); INSERT INTO x SELECT id, line FROM addr WHERE id < 2;' >star.sql
+	echo 'INSERT INTO x SELECT id, line FROM addr WHERE id >= 2;' >>star.sql
+	transform <full
+	[[ "$(printf '%s\n' 'addr {"id":1,"line":"p"}' -addr 'addr {"id":5,"line":"q"}' | frame changes | transform)" = *'x 1,p|x 5,q' ]]
+	[ "$(jq -c 'del(."@table") | select(has("id") or . == {"@delete":"x"})' out | uniq | paste -sd' ')" = \
+		'{"id":1,"v":"p"} {"@delete":"x"} {"id":5,"v":"q"}' ]
+	echo 'INSERT INTO x SELECT id + 100, name FROM dept;' >>star.sql
+	run -65 bash -c 'star-transform --store refs star.sql <<<"$1"' - "$(frame changes <<<-addr)"
+	[[ "$output" == *'table "addr" was truncated, and "x" has rows of other tables, too'*'pg-extract --full addr.' ]]
+}
+
 @test "a changed row without a match leaves the star and is a reject; one that becomes what it was goes out" {
 	transform <full
 	frame changes <<<'staff {"id":1,"name":"A","dept_id":9,"active":true}' |
