@@ -323,15 +323,14 @@ static int all_gone(struct flow *f, struct err *e)
 			continue;
 		if (other->query)
 			query_key(other->query, key, 64, &driver);
-		if (!other->query || driver != gone) {
-			err_set(e, BAD_DATA,
-				"table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
-				gone->name, w->name);
-			return err_hint(e, BAD_DATA,
-					"Delete those of \"%s\" by hand and run once with all of \"%s\": "
-					"pg-extract --full %s.",
-					gone->name, gone->name, gone->name);
-		}
+		if (other->query && driver == gone)
+			continue;
+		err_set(e, BAD_DATA,
+			"table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
+			gone->name, w->name);
+		return err_hint(e, BAD_DATA,
+				"Delete its rows of \"%s\" by hand and run once with pg-extract --full %s.",
+				w->name, gone->name);
 	}
 	wire_add_delete(&t->out.buf, w, STR(""));
 	return OK;
