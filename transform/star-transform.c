@@ -329,7 +329,7 @@ static int all_gone(struct flow *f, struct err *e)
 			"table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
 			gone->name, w->name);
 		return err_hint(e, BAD_DATA,
-				"Delete them from \"%s\" by hand; run once with pg-extract --full %s.",
+				"Delete them from \"%s\" by hand and run once with --full %s.",
 				w->name, gone->name);
 	}
 	wire_add_delete(&t->out.buf, w, STR(""));

@@ -208,7 +208,7 @@ transform() {
 		'{"id":1,"v":"p"} {"@delete":"x"} {"id":5,"v":"q"}' ]
 	echo 'INSERT INTO x SELECT id + 100, name FROM dept;' >>star.sql
 	run -65 bash -c 'star-transform --store refs star.sql <<<"$1"' - "$(frame changes <<<-addr)"
-	[[ "$output" == *'table "addr" was truncated, and "x" has rows of other tables, too'*'pg-extract --full addr.' ]]
+	[[ "$output" == *'table "addr" was truncated, and "x" has rows of other tables, too'*'--full addr.' ]]
 }
 
 @test "a changed row without a match leaves the star and is a reject; one that becomes what it was goes out" {
