@@ -50,7 +50,6 @@ struct flow {
 	char **sources;            /* names of the source tables it reads */
 	size_t source_count, source_cap;
 	struct query *query;       /* NULL until all of them have been announced */
-	bool takes_changes;        /* it was seen to */
 	size_t *from;              /* result that fills column i of the target, or SIZE_MAX */
 };
 
@@ -308,22 +307,28 @@ static int on_result(void *arg, const struct field *fields, struct err *e)
 	return out_more(&t->out, e);
 }
 
-/* All rows of a source table are gone: which of the target's that were can only be told where it
- * has no other source. */
+/* The table whose rows the flow makes results of, or NULL. */
+static const struct wire_table *driver_of(const struct flow *f)
+{
+	const struct wire_table *driver = NULL;
+	size_t key[64];
+
+	if (f->query)
+		query_key(f->query, key, 64, &driver);
+	return driver;
+}
+
+/* All rows of the flow's source are gone: which of the target's that were can only be told where
+ * it has no other source. */
 static int all_gone(struct flow *f, struct err *e)
 {
 	struct transform *t = f->t;
-	const struct wire_table *gone = t->in.table, *w = f->insert->into->wire, *driver;
-	size_t key[64];
+	const struct wire_table *gone = driver_of(f), *w = f->insert->into->wire;
 
 	for (size_t i = 0; i < t->star.insert_count; i++) {
 		const struct flow *other = &t->flows[i];
 
-		if (other->insert->into != f->insert->into)
-			continue;
-		if (other->query)
-			query_key(other->query, key, 64, &driver);
-		if (other->query && driver == gone)
+		if (other->insert->into != f->insert->into || driver_of(other) == gone)
 			continue;
 		err_set(e, BAD_DATA,
 			"table \"%s\" was truncated, and \"%s\" has rows of other tables, too",
@@ -471,7 +476,7 @@ static int check_changes(struct flow *f, struct err *e)
 {
 	const char *changes = f->query ? query_lost_changes(f->query) : NULL;
 
-	if (!changes || f->takes_changes)
+	if (!changes)
 		return OK;
 	star_error(&f->t->star, f->insert->at, e,
 		   "table \"%s\" comes as changes, and is joined with rows of earlier runs",
