@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "lineage.h"
 #include "log.h"
 #include "map.h"
 #include "mem.h"
@@ -15,7 +16,7 @@
 #include "star.h"
 #include "wire.h"
 
-static bool want_ddl, want_tables, want_check, insist_framed;
+static bool want_check, want_ddl, want_tables, want_graph, insist_framed;
 static const char *bare_table, *rejects_path, *store;
 static uint64_t max_row = WIRE_MAX_ROW;
 
@@ -23,6 +24,7 @@ static const struct opt opts[] = {
 	{ 0, "check", NULL, OPT_FLAG, &want_check, "parse and check the star file, read no rows" },
 	{ 0, "ddl", NULL, OPT_FLAG, &want_ddl, "print the CREATE TABLE statements, parents first" },
 	{ 0, "tables", NULL, OPT_FLAG, &want_tables, "print the source tables and columns needed" },
+	{ 0, "graph", NULL, OPT_FLAG, &want_graph, "print the star and its sources for Mermaid" },
 	{ 0, "store", "file", OPT_STRING, &store,
 	  "keep the rows of joined tables here between runs" },
 	{ 0, "rejects", "file", OPT_STRING, &rejects_path,
@@ -36,7 +38,7 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"star-transform",
 	"[--store file] [--rejects file] [--table name | --framed] [--max-row size] star.sql\n"
-	"--check | --ddl | --tables star.sql",
+	"--check | --ddl | --tables | --graph star.sql",
 	"Transforms rows of source tables, framed JSON Lines on standard input, into the rows of "
 	"the\n"
 	"star schema that an SQL file describes.",
@@ -79,82 +81,6 @@ struct transform {
 	struct buf behind;         /* state of a step that the store is ahead of, or empty */
 	uint64_t rejected;
 };
-
-/* --- what a star file needs --- */
-
-struct need {
-	char *table;
-	char **columns;
-	bool *certain;
-	size_t count, cap;
-};
-
-struct needs {
-	struct need *items;
-	size_t count, cap;
-};
-
-static struct need *need_of(struct needs *n, const char *table)
-{
-	for (size_t i = 0; i < n->count; i++)
-		if (strcmp(n->items[i].table, table) == 0)
-			return &n->items[i];
-	GROW(n->items, n->count, n->cap);
-	n->items[n->count] = (struct need){ .table = xstrdup(table) };
-	return &n->items[n->count++];
-}
-
-static void note_need(void *arg, const char *table, const char *column, bool certain)
-{
-	struct need *n = need_of(arg, table);
-
-	for (size_t i = 0; column && i < n->count; i++)
-		if (strcmp(n->columns[i], column) == 0) {
-			n->certain[i] = n->certain[i] || certain;
-			return;
-		}
-	if (!column)
-		return;
-	if (n->count == n->cap) {
-		n->cap = n->cap * 2 + 8;
-		n->columns = xrealloc(n->columns, n->cap * sizeof(*n->columns));
-		n->certain = xrealloc(n->certain, n->cap * sizeof(*n->certain));
-	}
-	n->columns[n->count] = xstrdup(column);
-	n->certain[n->count++] = certain;
-}
-
-/* A line per table: its name, a tab, its columns; a ? marks one that may be another table's. */
-static int print_tables(struct transform *t, struct err *e)
-{
-	struct needs n = { 0 };
-	int rc = OK;
-
-	for (size_t i = 0; i < t->star.insert_count && rc == OK; i++)
-		rc = query_sources(&t->star, &t->star.inserts[i], note_need, &n, e);
-	for (size_t i = 0; i < n.count; i++) {
-		buf_addf(&t->out.buf, "%s\t", n.items[i].table);
-		for (size_t c = 0; c < n.items[i].count; c++) {
-			buf_addf(&t->out.buf, "%s%s%s", c ? "," : "", n.items[i].columns[c],
-				 n.items[i].certain[c] ? "" : "?");
-			free(n.items[i].columns[c]);
-		}
-		buf_addch(&t->out.buf, '\n');
-		free(n.items[i].table);
-		free(n.items[i].columns);
-		free(n.items[i].certain);
-	}
-	free(n.items);
-	return rc;
-}
-
-static void print_ddl(struct transform *t)
-{
-	for (size_t i = 0; i < t->star.table_count; i++) {
-		buf_addstr(&t->out.buf, t->star.tables[i].sql);
-		buf_addz(&t->out.buf, i + 1 < t->star.table_count ? ";\n\n" : ";\n");
-	}
-}
 
 /* --- results --- */
 
@@ -680,6 +606,14 @@ static int transform(struct transform *t, struct err *e)
 
 /* --- the tool --- */
 
+static void add_ddl(struct transform *t)
+{
+	for (size_t i = 0; i < t->star.table_count; i++) {
+		buf_addstr(&t->out.buf, t->star.tables[i].sql);
+		buf_addz(&t->out.buf, i + 1 < t->star.table_count ? ";\n\n" : ";\n");
+	}
+}
+
 static int open_rejects(struct transform *t, struct err *e)
 {
 	int fd;
@@ -700,10 +634,12 @@ static int work(struct transform *t, const char *path, struct err *e)
 	if ((rc = star_read(&t->star, path, e)) != OK || (rc = check_star(t, e)) != OK)
 		return rc;
 	if (want_ddl)
-		print_ddl(t);
-	if (want_tables && (rc = print_tables(t, e)) != OK)
+		add_ddl(t);
+	if (want_tables && (rc = lineage_add_tables(&t->star, &t->out.buf, e)) != OK)
 		return rc;
-	if (!want_ddl && !want_tables && !want_check) {
+	if (want_graph && (rc = lineage_add_graph(&t->star, &t->out.buf, e)) != OK)
+		return rc;
+	if (!want_check && !want_ddl && !want_tables && !want_graph) {
 		if ((rc = open_rejects(t, e)) != OK ||
 		    (store && (rc = refs_open(store, &t->refs, e)) != OK) ||
 		    (rc = transform(t, e)) != OK)
@@ -760,8 +696,8 @@ static int run(int argc, char **argv, struct err *e)
 	if (argc - operand != 1)
 		return opt_misuse(e,
 				  argc == operand ? "which star file?" : "one star file, please");
-	if (want_check + want_ddl + want_tables > 1)
-		return opt_misuse(e, "--check, --ddl and --tables are of one kind: give one");
+	if (want_check + want_ddl + want_tables + want_graph > 1)
+		return opt_misuse(e, "--check, --ddl, --tables and --graph: give one of them");
 	if (insist_framed && bare_table)
 		return opt_misuse(e, "--framed refuses what --table allows");
 	wire_open(&t.in, STDIN_FILENO, "standard input", bare_table, max_row);

@@ -58,6 +58,32 @@ end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
 	[[ "$output" == *$'department\tdepartment_id,department_name,location'* ]]
 }
 
+@test "--graph draws sources, star and foreign keys for Mermaid, whatever their names are" {
+	star <<-'END'
+	CREATE TABLE "d ""1"" #" (id int PRIMARY KEY, v text);
+	CREATE TABLE f (rec serial PRIMARY KEY, id int NOT NULL, d int REFERENCES "d ""1"" #", e int REFERENCES "d ""1"" #");
+	INSERT INTO "d ""1"" #" SELECT a.id, b.v FROM a JOIN b ON b.id = a.id;
+	INSERT INTO "d ""1"" #" SELECT id + 100, v FROM a;
+	INSERT INTO f (id, d, e) SELECT id, d, d FROM o;
+	END
+	run -0 star-transform --graph "$BATS_TEST_TMPDIR/star.sql"
+	diff - <(echo "$output") <<-'END'
+	flowchart LR
+	    s0["a"]
+	    s1["b"]
+	    s2["o"]
+	    t0["d #34;1#34; #35;"]
+	    t1[["f"]]
+	    s0 --> t0
+	    s1 --> t0
+	    s2 --> t1
+	    t1 -.-> t0
+	END
+	run -0 star-transform --graph "$STARPIPE_TOP/transform/totesys.sql"
+	[ "$(grep -c -- '-->' <<<"$output") $(grep -c -- '-\.->' <<<"$output")" = "15 16" ]
+	run -2 star-transform --graph --ddl "$BATS_TEST_TMPDIR/star.sql"
+}
+
 @test "a join completes whichever side comes first" {
 	star <<-END
 	CREATE TABLE d (id int PRIMARY KEY, name text, title text);
