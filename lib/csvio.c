@@ -8,7 +8,11 @@
 
 #include "mem.h"
 
-enum { CHUNK = 64 * 1024 };
+enum {
+	CHUNK = 64 * 1024,
+	MAX_FIELDS = 1 << 20, /* of a row: each takes more memory than it may have bytes */
+	SLACK = 1024          /* libcsv's buffer is a little longer than the field in it */
+};
 
 struct csvio {
 	struct csv_parser parser;
@@ -24,17 +28,22 @@ struct csvio {
 	int rc;
 };
 
+static int too_long(struct csvio *r, uint64_t most, const char *what)
+{
+	return err_set(r->e, BAD_DATA, "%s: row %llu is longer than %llu %s", r->name,
+		       (unsigned long long)r->row + 1, (unsigned long long)most, what);
+}
+
 static void on_field(void *data, size_t len, void *arg)
 {
 	struct csvio *r = arg;
 
+	if (r->rc == OK && r->text.len + r->count + len > r->max_row)
+		r->rc = too_long(r, r->max_row, "bytes");
+	if (r->rc == OK && r->count == MAX_FIELDS)
+		r->rc = too_long(r, MAX_FIELDS, "fields");
 	if (r->rc != OK)
 		return;
-	if (r->text.len + len > r->max_row) {
-		r->rc = err_set(r->e, BAD_DATA, "%s: row %llu is longer than %llu bytes", r->name,
-				(unsigned long long)r->row + 1, (unsigned long long)r->max_row);
-		return;
-	}
 	GROW(r->cells, r->count, r->cap);
 	r->cells[r->count++] = (struct csv_cell){ { NULL, len }, data == NULL };
 	if (len)
@@ -119,6 +128,21 @@ int csvio_feed(struct csvio *r, struct str piece, struct err *e)
 	if (csv_parse(&r->parser, piece.data, piece.len, on_field, on_row_end, r) != piece.len ||
 	    r->rc != OK)
 		return malformed(r, false);
+	/* a field that has no end yet is libcsv's alone */
+	return csv_get_buffer_size(&r->parser) <= r->max_row + SLACK ?
+		       OK : too_long(r, r->max_row, "bytes");
+}
+
+/* At least three bytes, a byte order mark's, unless there are no more; none at the end. */
+static int read_piece(int fd, const char *name, char chunk[CHUNK], size_t *len, struct err *e)
+{
+	ssize_t n = 1;
+
+	for (*len = 0; *len < 3 && n != 0; *len += n > 0 ? (size_t)n : 0) {
+		n = read(fd, chunk + *len, CHUNK - *len);
+		if (n < 0 && errno != EINTR)
+			return err_errno(e, "could not read %s", name);
+	}
 	return OK;
 }
 
@@ -127,15 +151,13 @@ int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio
 {
 	char chunk[CHUNK];
 	struct csvio *c;
-	ssize_t n = 1;
+	size_t len = 1;
 	int rc = csvio_open(&c, name, delimiter, max_row, on_row, arg, e);
 
-	while (rc == OK && n > 0) {
-		do
-			n = read(fd, chunk, sizeof(chunk));
-		while (n < 0 && errno == EINTR);
-		rc = n < 0 ? err_errno(e, "could not read %s", name) :
-			     csvio_feed(c, (struct str){ chunk, (size_t)n }, e);
+	while (rc == OK && len) {
+		rc = read_piece(fd, name, chunk, &len, e);
+		if (rc == OK)
+			rc = csvio_feed(c, (struct str){ chunk, len }, e);
 	}
 	csvio_close(c);
 	return rc;

@@ -23,12 +23,13 @@ struct csv_cell {
 typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
 			 struct err *e);
 
-/* Read fd to its end. name is for messages; max_row bounds a row's bytes. */
+/* Read fd to its end. name is for messages; max_row bounds a row's bytes, a longer one is BAD_DATA
+ * before it is in memory. */
 int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio_row on_row,
 	       void *arg, struct err *e);
 
-/* The same piece by piece, for what is no file descriptor. csvio_feed with an empty piece ends
- * it. */
+/* The same piece by piece, for what is no file descriptor. A byte order mark must be in one piece;
+ * an empty piece ends it. Close *c on failure too. */
 struct csvio;
 int csvio_open(struct csvio **c, const char *name, char delimiter, uint64_t max_row,
 	       csvio_row on_row, void *arg, struct err *e);
