@@ -473,6 +473,7 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 	[[ "$output" != *'{"@end"'* ]]
 }
 
+# bats test_tags=size
 @test "a million changes are read in bounded memory, in one transaction and in many" {
 	q "CREATE TABLE a (id int PRIMARY KEY, n int, v text); CREATE PROCEDURE many() LANGUAGE plpgsql AS \$\$
 	BEGIN

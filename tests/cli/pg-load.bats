@@ -625,6 +625,7 @@ events() {
 	[ "$(newest _deleted)" = $'1|1 2 1 5 x 5 6 x 6 5\n2|2 3 2 x 7\n3|3 4 3\n4|4 5' ]
 }
 
+# bats test_tags=size
 @test "a million deletes take no more memory than rows do" {
 	events upsert r1=1 r1000000=1 r1000001=1 | pg-load
 	events history r1=1 r1000000=1 r1000001=1 | pg-load --schema past

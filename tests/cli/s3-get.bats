@@ -288,6 +288,7 @@ short() {
 	done
 }
 
+# bats test_tags=size
 @test "256 MiB as they are and 1 GiB compressed take less than 64 MiB of memory" {
 	fresh_bucket large
 	need /usr/bin/time

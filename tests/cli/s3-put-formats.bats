@@ -179,6 +179,7 @@ for line in sys.stdin:
 	done
 }
 
+# bats test_tags=size
 @test "five thousand partitions stay within memory and 256 open files, with every format" {
 	need /usr/bin/time
 	parted 10000 5000 sorted >sorted
@@ -198,6 +199,7 @@ for line in sys.stdin:
 	END
 }
 
+# bats test_tags=size
 @test "many tables in turns as Parquet stay within memory, in files and on S3" {
 	need /usr/bin/time
 	fresh_bucket turns

@@ -90,6 +90,7 @@ objects() { jq -r '.objects[].path' "$1"/_commits/*.json; }
 	done
 }
 
+# bats test_tags=size
 @test "1 GiB from a pipe takes less than 64 MiB of memory" {
 	fresh_bucket large
 	need /usr/bin/time
@@ -155,6 +156,7 @@ interleaved() {
 	END
 }
 
+# bats test_tags=size
 @test "two hundred tables in turns stay within bounds with every codec" {
 	fresh_bucket wide
 	need /usr/bin/time
