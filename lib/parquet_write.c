@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "mem.h"
+#include "opt.h"
 #include "parquet_type.h"
 #include "value.h"
 
@@ -43,6 +44,21 @@ struct parquet_writer {
 	struct arena arena; /* of one value */
 	struct buf text;
 };
+
+int parquet_options_read(struct parquet_options *o, const char *compress, const char *numeric_as,
+			 struct err *e)
+{
+	if (compress && !block_parse(compress, &o->codec))
+		return opt_misuse(e, "--compress: \"%s\" is neither zstd, snappy, gzip nor none",
+				  compress);
+	if (numeric_as && strcmp(numeric_as, "decimal") != 0 && strcmp(numeric_as, "string") != 0)
+		return opt_misuse(e, "--numeric-as: \"%s\" is neither decimal nor string",
+				  numeric_as);
+	if (o->row_group_size < PARQUET_ROW_GROUP_MIN)
+		return opt_misuse(e, "--row-group-size is %d at least", PARQUET_ROW_GROUP_MIN);
+	o->numeric_text = numeric_as && strcmp(numeric_as, "string") == 0;
+	return OK;
+}
 
 /* --- values --- */
 

@@ -12,14 +12,20 @@
 #include "parquet_column.h"
 #include "wire.h"
 
-#define PARQUET_ROW_GROUP_SIZE ((uint64_t)24 << 20)
+#define PARQUET_ROW_GROUP_SIZE ((uint64_t)24 << 20) /* where nothing else is wanted */
+enum { PARQUET_ROW_GROUP_MIN = 1024 };
 
 struct parquet_options {
 	enum block_codec codec;
-	uint64_t row_group_size;
+	uint64_t row_group_size; /* bytes of memory, PARQUET_ROW_GROUP_MIN at least */
 	bool numeric_text; /* numeric as text, not as DECIMAL */
 	bool deletes;      /* have a column _deleted for parquet_writer_delete */
 };
+
+/* What a tool's --compress and --numeric-as say, NULL where they are not given; USAGE if it is
+ * nothing, or if row_group_size is too small. */
+int parquet_options_read(struct parquet_options *o, const char *compress, const char *numeric_as,
+			 struct err *e);
 
 struct parquet_writer;
 

@@ -27,16 +27,17 @@ enum {
 	PATIENCE = 250 /* times 20 ms: how long a command may take to end */
 };
 
-static const char *bare_table, *codec_option, *format_option, *numeric_as;
+static const char *bare_table, *compress, *format_option, *numeric_as;
 static const char *state_out, *content_type, *empty;
 static bool insist_framed, show_state, delta;
 static uint64_t max_row = WIRE_MAX_ROW;
-static struct lake_layout layout = { .encoding.parquet.codec = BLOCK_ZSTD };
+static struct lake_layout layout = { .encoding.parquet = { .codec = BLOCK_ZSTD,
+							  .row_group_size = ROW_GROUP_SIZE } };
 
 static const struct opt opts[] = {
 	{ 0, "format", "name", OPT_STRING, &format_option,
 	  "of a lake's objects: jsonl (default), csv or parquet" },
-	{ 0, "compress", "codec", OPT_STRING, &codec_option,
+	{ 0, "compress", "codec", OPT_STRING, &compress,
 	  "gzip or zstd; of Parquet none, snappy, gzip or zstd (its default)" },
 	{ 0, "partition-by", "column", OPT_STRING, &layout.partition_by,
 	  "an object for each value of this column, in a folder column=value" },
@@ -446,22 +447,22 @@ static int print_receipt(struct put *p, struct out *out, struct err *e)
 static int work(struct put *p, struct out *out, char **command, struct err *e)
 {
 	bool lake = p->url[0] && p->url[strlen(p->url) - 1] == '/';
+	const char *lakes_own = format_option	    ? "format" :
+				layout.partition_by ? "partition-by" :
+				delta		    ? "delta" :
+				show_state	    ? "show-state" :
+				state_out	    ? "state-out" :
+				empty		    ? "empty" :
+				bare_table	    ? "table" :
+						      NULL;
 	int rc;
 
-	if (!lake && (format_option || layout.partition_by || delta))
+	if (!lake && lakes_own)
 		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
-				  format_option	      ? "format" :
-				  layout.partition_by ? "partition-by" :
-							"delta");
+				  lakes_own);
 	if (lake && (command || content_type))
 		return opt_misuse(e, "%s goes with one object, and %s is a lake",
 				  command ? "a command" : "--content-type", p->url);
-	if (!lake && (show_state || state_out || empty || bare_table))
-		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
-				  show_state ? "show-state" :
-				  state_out  ? "state-out" :
-				  empty	     ? "empty" :
-					       "table");
 	if (content_type && !is_type(content_type))
 		return opt_misuse(e, "\"%s\" is no content type", content_type);
 	if (show_state)
@@ -508,29 +509,19 @@ static int read_layout(struct err *e)
 
 	if (delta)
 		how->format = FORMAT_PARQUET;
-	if (format_option && (!format_parse(format_option, &how->format) ||
-			      (delta && how->format != FORMAT_PARQUET)))
-		return opt_misuse(e, delta ? "--delta is of Parquet, not of %s" :
-					     "--format: \"%s\" is neither jsonl, csv nor parquet",
+	if (format_option && !format_parse(format_option, &how->format))
+		return opt_misuse(e, "--format: \"%s\" is neither jsonl, csv nor parquet",
 				  format_option);
+	if (delta && how->format != FORMAT_PARQUET)
+		return opt_misuse(e, "--delta is of Parquet, not of %s", format_option);
 	layout.times_as_text = delta;
-	if (numeric_as && strcmp(numeric_as, "decimal") != 0 && strcmp(numeric_as, "string") != 0)
-		return opt_misuse(e, "--numeric-as: \"%s\" is neither decimal nor string",
-				  numeric_as);
-	how->parquet.numeric_text = numeric_as && strcmp(numeric_as, "string") == 0;
-	if (how->format != FORMAT_PARQUET && (numeric_as || how->parquet.row_group_size))
+	if (how->format == FORMAT_PARQUET)
+		return parquet_options_read(&how->parquet, compress, numeric_as, e);
+	if (numeric_as || how->parquet.row_group_size != ROW_GROUP_SIZE)
 		return opt_misuse(e, "--%s goes with --format parquet",
 				  numeric_as ? "numeric-as" : "row-group-size");
-	if (!how->parquet.row_group_size)
-		how->parquet.row_group_size = ROW_GROUP_SIZE;
-	if (codec_option && how->format == FORMAT_PARQUET &&
-	    !block_parse(codec_option, &how->parquet.codec))
-		return opt_misuse(e, "--compress: \"%s\" is neither none, snappy, gzip nor zstd",
-				  codec_option);
-	if (codec_option && how->format != FORMAT_PARQUET &&
-	    !codec_parse(codec_option, &how->codec))
-		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd",
-				  codec_option);
+	if (compress && !codec_parse(compress, &how->codec))
+		return opt_misuse(e, "--compress: \"%s\" is neither gzip nor zstd", compress);
 	return OK;
 }
 

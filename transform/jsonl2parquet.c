@@ -8,20 +8,22 @@
 #include "progress.h"
 #include "wire.h"
 
-static const char *table_name, *codec_word = "zstd", *numeric_as = "decimal";
-static bool deletes, insist_framed;
-static uint64_t row_group_size = PARQUET_ROW_GROUP_SIZE, max_row = WIRE_MAX_ROW;
+static const char *table_name, *compress, *numeric_as;
+static bool insist_framed;
+static uint64_t max_row = WIRE_MAX_ROW;
+static struct parquet_options options = { .codec = BLOCK_ZSTD,
+					  .row_group_size = PARQUET_ROW_GROUP_SIZE };
 
 static const struct opt opts[] = {
 	{ 0, "table", "name", OPT_STRING, &table_name,
 	  "the table of bare rows; of a stream that has several, take this one" },
-	{ 0, "compress", "codec", OPT_STRING, &codec_word,
+	{ 0, "compress", "codec", OPT_STRING, &compress,
 	  "zstd (the default), snappy, gzip or none" },
 	{ 0, "numeric-as", "what", OPT_STRING, &numeric_as,
 	  "write numeric as decimal (the default) or string" },
-	{ 0, "deletes", NULL, OPT_FLAG, &deletes,
+	{ 0, "deletes", NULL, OPT_FLAG, &options.deletes,
 	  "add a column _deleted, true for rows that were deleted" },
-	{ 0, "row-group-size", "size", OPT_SIZE, &row_group_size,
+	{ 0, "row-group-size", "size", OPT_SIZE, &options.row_group_size,
 	  "memory for a row group (default 24M)" },
 	{ 0, "framed", NULL, OPT_FLAG, &insist_framed, "refuse bare rows" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
@@ -38,7 +40,6 @@ static const struct tool tool = {
 struct convert {
 	struct wire_reader in;
 	struct out out;
-	struct parquet_options options;
 	const struct wire_table *table; /* the one that is written */
 	struct parquet_writer *writer;
 	bool state_noted;
@@ -64,7 +65,7 @@ static int on_table(struct convert *c, struct err *e)
 			c->table->name, t->name);
 		return err_hint(e, USAGE, "Pick one with --table.");
 	}
-	rc = parquet_writer_open(&c->writer, t, &c->options, to_out, &c->out, e);
+	rc = parquet_writer_open(&c->writer, t, &options, to_out, &c->out, e);
 	if (rc == OK)
 		c->table = t;
 	return rc == OK ? OK : wire_blame(&c->in, rc, e);
@@ -116,23 +117,6 @@ static int convert(struct convert *c, struct err *e)
 	return rc == OK ? out_close(&c->out, e) : rc;
 }
 
-static int check_options(struct parquet_options *o, struct err *e)
-{
-	if (!block_parse(codec_word, &o->codec))
-		return opt_misuse(e, "--compress is zstd, snappy, gzip or none");
-	if (strcmp(numeric_as, "decimal") != 0 && strcmp(numeric_as, "string") != 0)
-		return opt_misuse(e, "--numeric-as is decimal or string");
-	if (row_group_size < 1024)
-		return opt_misuse(e, "--row-group-size is 1K at least");
-	if (isatty(STDOUT_FILENO))
-		return opt_misuse(e, "a Parquet file is nothing for a terminal: send it to a file "
-				     "or a pipe");
-	o->numeric_text = strcmp(numeric_as, "string") == 0;
-	o->deletes = deletes;
-	o->row_group_size = row_group_size;
-	return OK;
-}
-
 static int run(int argc, char **argv, struct err *e)
 {
 	struct convert c = { 0 };
@@ -142,8 +126,11 @@ static int run(int argc, char **argv, struct err *e)
 		return rc;
 	if (operand < argc)
 		return opt_misuse(e, "it reads standard input and takes no file");
-	if ((rc = check_options(&c.options, e)) != OK)
+	if ((rc = parquet_options_read(&options, compress, numeric_as, e)) != OK)
 		return rc;
+	if (isatty(STDOUT_FILENO))
+		return opt_misuse(e, "a Parquet file is nothing for a terminal: send it to a file "
+				     "or a pipe");
 	wire_open(&c.in, STDIN_FILENO, "standard input", insist_framed ? NULL : table_name,
 		  max_row);
 	out_init(&c.out, STDOUT_FILENO, "standard output");

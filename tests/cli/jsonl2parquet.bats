@@ -151,6 +151,20 @@ numbers() {
 	[[ "$output" == *'has a column "_deleted" already'* ]]
 }
 
+@test "an option that is nothing is exit 2, and says what it may be; s3-put says the same" {
+	while IFS='|' read -r option says; do
+		for tool in jsonl2parquet "s3-put --format parquet file://$PWD/lake/"; do
+			run -2 $tool $option </dev/null
+			[[ "$output" == *"error: $says"* ]]
+		done
+	done <<-'END'
+	--compress lz4|--compress: "lz4" is neither zstd, snappy, gzip nor none
+	--numeric-as text|--numeric-as: "text" is neither decimal nor string
+	--row-group-size 1|--row-group-size is 1024 at least
+	END
+	[ ! -e lake ]
+}
+
 @test "a terminal is refused" {
 	need script
 	run script -qec "echo '{\"a\":1}' | jsonl2parquet" /dev/null
