@@ -246,7 +246,7 @@ static int read_slot(struct extract *x, struct buf *state, struct err *e)
 	if (rc == OK && !x->slot.fresh)
 		rc = changes_read(&x->slot, x->conn, &x->publication, &x->out, max_row, e);
 	if (rc == OK)
-		slot_add_state(&x->slot, &x->snapshot, &x->catalog, state);
+		slot_add_state(&x->slot, &x->catalog, state);
 	return rc;
 }
 

@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "log.h"
-#include "mem.h"
 #include "publication.h"
 
 enum { OLDEST_SERVER = 150000,
@@ -240,20 +238,6 @@ static int make(struct slot *s, PGconn *conn, const char *schema, struct snapsho
 	return rc;
 }
 
-/* xmin:xmax:xip,... */
-static void note_running(struct slot *s, const char *text)
-{
-	size_t cap = 0;
-	char *p;
-
-	strtoull(text, &p, 10);
-	s->next_xid = (uint32_t)strtoull(p + 1, &p, 10);
-	while (*p && p[1]) {
-		GROW(s->running, s->running_count, cap);
-		s->running[s->running_count++] = (uint32_t)strtoull(p + 1, &p, 10);
-	}
-}
-
 /* What the ordinary connection does outside of a transaction is to look up single rows. */
 static const char session_sql[] =
 	"SET default_transaction_read_only = on; SET row_security = off;"
@@ -265,6 +249,7 @@ int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *sc
 	struct found found;
 	int rc;
 
+	s->snapshot = snapshot;
 	if ((rc = check_name(s->name, e)) != OK ||
 	    (state && (rc = snapshot_check_state(state, e)) != OK) ||
 	    (rc = check_server(conn, e)) != OK ||
@@ -278,7 +263,6 @@ int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *sc
 		return rc;
 	if (fits(s, snapshot, state, &found)) {
 		snapshot->since = state;
-		note_running(s, snapshot->text);
 	} else if ((found.there && (rc = drop(s, e)) != OK) ||
 		   (rc = make(s, conn, schema, snapshot, e)) != OK) {
 		return rc;
@@ -367,19 +351,9 @@ static int stream_ended(struct slot *s, struct err *e)
 	return rc;
 }
 
-/* A transaction that was still running in the snapshot has its commit in the log, but does not show
- * it yet: its tables and rows cannot be looked up. It is the next run's first. */
-static bool is_seen(const struct slot *s, uint32_t xid)
-{
-	if ((int32_t)(xid - s->next_xid) >= 0)
-		return false;
-	for (size_t i = 0; i < s->running_count; i++)
-		if (s->running[i] == xid)
-			return false;
-	return true;
-}
-
-/* Is m, just decoded, behind the end? */
+/* Is m, just decoded, behind the end? So is a transaction that was still running in the snapshot:
+ * its commit is in the log, but does not show yet, so its tables and rows cannot be looked up. It
+ * is the next run's first. */
 static bool is_behind(struct slot *s, const struct pgoutput *m)
 {
 	if (m->kind == PGOUTPUT_COMMIT)
@@ -387,7 +361,7 @@ static bool is_behind(struct slot *s, const struct pgoutput *m)
 	if (m->kind != PGOUTPUT_BEGIN)
 		return false;
 	s->in_transaction = true;
-	if (m->lsn < s->to && is_seen(s, m->xid))
+	if (m->lsn < s->to && pgsnapshot_sees(&s->snapshot->at, m->xid))
 		return false;
 	if (m->lsn < s->to)
 		s->to = m->lsn;
@@ -436,16 +410,15 @@ int slot_next(struct slot *s, struct pgoutput *m, struct err *e)
 
 /* --- the end --- */
 
-void slot_add_state(const struct slot *s, const struct snapshot *snapshot, const struct catalog *c,
-		    struct buf *state)
+void slot_add_state(const struct slot *s, const struct catalog *c, struct buf *state)
 {
-	snapshot_add_place(snapshot, state);
+	snapshot_add_place(s->snapshot, state);
 	buf_addz(state, ",\"slot\":");
 	json_add_string(state, str_of(s->name));
 	buf_addz(state, ",\"lsn\":\"");
 	pgoutput_add_lsn(state, s->to);
 	buf_addch(state, '"');
-	if (snapshot->since) {
+	if (s->snapshot->since) {
 		buf_addz(state, ",\"since\":\"");
 		pgoutput_add_lsn(state, s->from);
 		buf_addch(state, '"');
@@ -500,6 +473,5 @@ void slot_release(struct slot *s)
 		leave(s);
 	PQfinish(s->stream);
 	arena_release(&s->arena);
-	free(s->running);
 	*s = (struct slot){ 0 };
 }

@@ -21,17 +21,15 @@ struct slot {
 	bool fresh;                     /* made by this run */
 	uint64_t from, to;              /* where this run begins and ends; equal if fresh */
 	bool in_transaction;
-	uint32_t *running; /* transactions that open_snapshot does not see... */
-	size_t running_count;
-	uint32_t next_xid; /* ...and it sees none from this one on */
-	char *bytes;       /* libpq's, of the current message */
+	const struct snapshot *snapshot; /* slot_open's, borrowed */
+	char *bytes;                     /* libpq's, of the current message */
 	struct arena arena;
 };
 
 /* Connect, see whether state (NULL: a first run) fits the slot, and if not, make the slot anew and
  * say why. conn is an ordinary connection to the same database; it is left in the transaction of
  * snapshot_begin, with the slot's snapshot if that is fresh, and snapshot->since set if the state
- * fits. LOST_RACE if somebody else reads the slot. */
+ * fits; the slot borrows snapshot. LOST_RACE if somebody else reads the slot. */
 int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *schema,
 	      const struct json *state, struct snapshot *snapshot, struct err *e);
 
@@ -43,8 +41,7 @@ int slot_start(struct slot *s, struct err *e);
 int slot_next(struct slot *s, struct pgoutput *m, struct err *e);
 
 /* The state at the end of this run. */
-void slot_add_state(const struct slot *s, const struct snapshot *snapshot, const struct catalog *c,
-		    struct buf *state);
+void slot_add_state(const struct slot *s, const struct catalog *c, struct buf *state);
 
 /* Tells the server that the reader leaves, and waits until the slot is free again. */
 void slot_release(struct slot *s);

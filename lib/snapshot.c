@@ -45,6 +45,8 @@ int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const c
 	s->timeline = strtoll(PQgetvalue(res, 0, 4), NULL, 10);
 	s->schema = xstrdup(schema);
 	PQclear(res);
+	if (!pgsnapshot_parse(s->text, &s->at))
+		return err_set(e, FAILED, "cannot make out the snapshot \"%s\"", s->text);
 	return OK;
 }
 
@@ -64,18 +66,6 @@ static bool same(const struct json *state, const char *key, const char *value)
 	const char *was = json_string(json_get(state, key));
 
 	return was && strcmp(was, value) == 0;
-}
-
-/* xmin:xmax:xip,... */
-static bool read_snapshot(const char *text, uint64_t *xmin, uint64_t *xmax)
-{
-	char *end;
-
-	*xmin = text ? strtoull(text, &end, 10) : 0;
-	if (!text || *end != ':')
-		return false;
-	*xmax = strtoull(end + 1, &end, 10);
-	return *end == ':' && *xmin >= XID_FIRST && *xmin <= *xmax;
 }
 
 int snapshot_check_state(const struct json *state, struct err *e)
@@ -101,18 +91,18 @@ const char *snapshot_elsewhere(const struct snapshot *s, const struct json *stat
 }
 
 /* Why the state cannot be used; NULL if it can. */
-static const char *unusable(const struct snapshot *s, const struct json *state, uint64_t xmin,
-			    uint64_t xmax, uint64_t now)
+static const char *unusable(const struct snapshot *s, const struct json *state,
+			    const struct pgsnapshot *then)
 {
 	const char *why = snapshot_elsewhere(s, state);
 
 	if (why)
 		return why;
-	if (!xmin)
+	if (!then->xmin)
 		return "has no snapshot";
-	if (xmax > now)
+	if (then->xmax > s->at.xmax)
 		return "is ahead of the database, which must have been restored";
-	if (now - xmin >= XID_REACH)
+	if (s->at.xmax - then->xmin >= XID_REACH)
 		return "is too many transactions back";
 	return NULL;
 }
@@ -143,18 +133,15 @@ void snapshot_count(struct snapshot *s, const struct json *state)
 
 int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, struct err *e)
 {
-	uint64_t xmin = 0, xmax = 0, now_min, now;
+	struct pgsnapshot then;
 	const char *why;
 	int rc = snapshot_check_state(state, e);
 
 	if (rc != OK)
 		return rc;
-	if (!read_snapshot(json_string(json_get(state, "snapshot")), &xmin, &xmax))
-		xmin = xmax = 0;
-	if (!read_snapshot(s->text, &now_min, &now))
-		return err_set(e, FAILED, "cannot make out the snapshot \"%s\"", s->text);
-	why = unusable(s, state, xmin, xmax, now);
-	if (why && s->standby && xmax > now && same(state, "system", s->system)) {
+	pgsnapshot_parse(json_string(json_get(state, "snapshot")), &then);
+	why = unusable(s, state, &then);
+	if (why && s->standby && then.xmax > s->at.xmax && same(state, "system", s->system)) {
 		err_set(e, TRY_LATER, "the standby has not come as far as the state yet");
 		return err_hint(e, TRY_LATER, "Run again later, or read from the primary.");
 	}
@@ -163,7 +150,7 @@ int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, s
 	else
 		s->since = state;
 	snapshot_count(s, state);
-	return why ? OK : read_age(conn, xmin, &s->age, e);
+	return why ? OK : read_age(conn, then.xmin, &s->age, e);
 }
 
 /* --- tables --- */

@@ -17,9 +17,11 @@
 #include "catalog.h"
 #include "json.h"
 #include "pgio.h"
+#include "pgsnapshot.h"
 
 struct snapshot {
 	char *system, *database, *schema, *text;
+	struct pgsnapshot at;     /* the text, read */
 	int64_t timeline;
 	bool standby;
 	const struct json *since; /* the earlier state, where it says anything of this database */

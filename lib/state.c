@@ -1,12 +1,12 @@
 /* state - the state that ends a step */
 #include "state.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "file.h"
 #include "pgoutput.h"
+#include "pgsnapshot.h"
 
 static bool same_string(const struct json *a, const struct json *b, const char *key)
 {
@@ -20,23 +20,19 @@ static enum state_order order(uint64_t a, uint64_t b)
 	return a < b ? STATE_OLDER : a > b ? STATE_NEWER : STATE_SAME;
 }
 
-/* pg_snapshot's text, xmin:xmax:xip,... Of two snapshots of one cluster the later has the higher
- * xmax; with the same xmax, fewer transactions below it still run. */
-static enum state_order snapshot_order(const char *a, const char *b)
+/* Of two snapshots of one cluster the later has the higher xmax; with the same xmax, fewer
+ * transactions below it still run. */
+static enum state_order snapshot_order(const struct pgsnapshot *a, const struct pgsnapshot *b)
 {
-	char *a_rest, *b_rest;
-	uint64_t a_min = strtoull(a, &a_rest, 10), b_min = strtoull(b, &b_rest, 10);
-	uint64_t a_max = strtoull(a_rest + (*a_rest == ':'), &a_rest, 10);
-	uint64_t b_max = strtoull(b_rest + (*b_rest == ':'), &b_rest, 10);
-	uint64_t a_running = 0, b_running = 0;
+	if (a->xmax != b->xmax)
+		return order(a->xmax, b->xmax);
+	return a->xmin != b->xmin ? order(a->xmin, b->xmin) :
+				    order(b->running_count, a->running_count);
+}
 
-	for (; *a_rest; a_rest++)
-		a_running += *a_rest == ',';
-	for (; *b_rest; b_rest++)
-		b_running += *b_rest == ',';
-	if (a_max != b_max)
-		return order(a_max, b_max);
-	return a_min != b_min ? order(a_min, b_min) : order(b_running, a_running);
+static bool snapshot_of(const struct json *doc, struct pgsnapshot *s)
+{
+	return pgsnapshot_parse(json_string(json_get(doc, "snapshot")), s);
 }
 
 static bool lsn_of(const struct json *doc, uint64_t *lsn)
@@ -46,8 +42,7 @@ static bool lsn_of(const struct json *doc, uint64_t *lsn)
 
 static enum state_order database_order(const struct json *a, const struct json *b)
 {
-	const char *a_snapshot = json_string(json_get(a, "snapshot"));
-	const char *b_snapshot = json_string(json_get(b, "snapshot"));
+	struct pgsnapshot a_snapshot, b_snapshot;
 	uint64_t a_lsn, b_lsn;
 	int64_t a_line = 0, b_line = 0, a_generation = 0, b_generation = 0;
 
@@ -61,7 +56,9 @@ static enum state_order database_order(const struct json *a, const struct json *
 		return order((uint64_t)a_generation, (uint64_t)b_generation);
 	if (lsn_of(a, &a_lsn) && lsn_of(b, &b_lsn))
 		return order(a_lsn, b_lsn);
-	return a_snapshot && b_snapshot ? snapshot_order(a_snapshot, b_snapshot) : STATE_OTHER;
+	return snapshot_of(a, &a_snapshot) && snapshot_of(b, &b_snapshot) ?
+		       snapshot_order(&a_snapshot, &b_snapshot) :
+		       STATE_OTHER;
 }
 
 static enum state_order lake_order(const struct json *a, const struct json *b)
