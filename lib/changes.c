@@ -56,7 +56,7 @@ static int on_relation(struct changes *c, const struct pgoutput *m)
 
 		r->at[i] = NOWHERE;
 		for (size_t k = 0; k < m->column_count; k++)
-			if (str_eq(m->columns[k].name, name))
+			if (str_eq(m->columns[k], name))
 				r->at[i] = k;
 	}
 	return OK;

@@ -1,16 +1,19 @@
 /* pgoutput - messages of logical replication: see "Logical Replication Message Formats" */
 #include "pgoutput.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 bool pgoutput_parse_lsn(const char *text, uint64_t *lsn)
 {
-	unsigned high, low;
-	int used = 0;
+	static const char digits[] = "0123456789ABCDEFabcdef";
+	size_t high = text ? strspn(text, digits) : 0, low;
 
-	if (!text || sscanf(text, "%8X/%8X%n", &high, &low, &used) != 2 || text[used])
+	if (high < 1 || high > 8 || text[high] != '/')
 		return false;
-	*lsn = (uint64_t)high << 32 | low;
+	low = strspn(text + high + 1, digits);
+	if (low < 1 || low > 8 || text[high + 1 + low])
+		return false;
+	*lsn = strtoull(text, NULL, 16) << 32 | strtoull(text + high + 1, NULL, 16);
 	return true;
 }
 
@@ -157,14 +160,14 @@ static int take_tuple(struct reader *r, struct arena *a, struct pgoutput_tuple *
 static void take_relation(struct reader *r, struct arena *a, struct pgoutput *m)
 {
 	m->relation = (uint32_t)take_uint(r, 4);
-	m->schema = take_z(r);
-	m->name = take_z(r);
-	m->identity = take_char(r);
+	take_z(r); /* schema */
+	take_z(r); /* name */
+	take(r, 1); /* replica identity */
 	m->column_count = take_count(r, 2, 1 + 1 + 4 + 4);
 	m->columns = arena_alloc(a, m->column_count * sizeof(*m->columns));
 	for (size_t i = 0; i < m->column_count; i++) {
-		m->columns[i].key = take_char(r) & 1;
-		m->columns[i].name = take_z(r);
+		take(r, 1); /* is it of the replica identity? */
+		m->columns[i] = take_z(r);
 		take(r, 4 + 4); /* the type's oid and modifier */
 	}
 }

@@ -40,7 +40,7 @@ void pgoutput_add_status(struct buf *b, uint64_t lsn, int64_t now_us, bool ask);
 enum pgoutput_kind {
 	PGOUTPUT_BEGIN = 'B',    /* lsn (where the commit stands), xid */
 	PGOUTPUT_COMMIT = 'C',   /* lsn */
-	PGOUTPUT_RELATION = 'R', /* relation, schema, name, identity, columns */
+	PGOUTPUT_RELATION = 'R', /* relation, columns */
 	PGOUTPUT_INSERT = 'I',   /* relation, tuple */
 	PGOUTPUT_UPDATE = 'U',   /* relation, tuple, and old where old_kind is not 0 */
 	PGOUTPUT_DELETE = 'D',   /* relation, old */
@@ -48,11 +48,6 @@ enum pgoutput_kind {
 	PGOUTPUT_ORIGIN = 'O',   /* of these nothing is decoded */
 	PGOUTPUT_TYPE = 'Y',
 	PGOUTPUT_LOGICAL = 'M'
-};
-
-struct pgoutput_column {
-	struct str name;
-	bool key; /* of the replica identity */
 };
 
 struct pgoutput_value {
@@ -69,9 +64,7 @@ struct pgoutput {
 	enum pgoutput_kind kind;
 	uint64_t lsn;
 	uint32_t xid, relation;
-	struct str schema, name;
-	char identity; /* 'd' default, 'i' an index, 'f' full, 'n' nothing */
-	struct pgoutput_column *columns;
+	struct str *columns; /* their names */
 	size_t column_count;
 	struct pgoutput_tuple tuple, old;
 	char old_kind; /* 'K': old has the key only; 'O': old has all; 0 */
