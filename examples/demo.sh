@@ -50,7 +50,7 @@ run_pipe() {
 	local started=$SECONDS
 
 	step "3/4  The pipe, in three stages: examples/three-zones.sh"
-	sed -n '/^pg-extract/,$s/^/    /p' "$top/examples/three-zones.sh"
+	sed -n '/^state=/,$s/^/    /p' "$top/examples/three-zones.sh"
 	mkdir "$lake"
 	"$top/examples/three-zones.sh" "$source" "file://$lake" "$warehouse" >"$dir/receipts" || die "the pipe failed"
 	echo
