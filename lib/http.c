@@ -57,8 +57,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 
 	h->headers_ended = data[0] == '\r' || data[0] == '\n';
 	if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
-		buf_reset(
-			&h->res->headers); /* only those of the last answer (after 100 Continue) */
+		buf_reset(&h->res->headers); /* another answer (after 100 Continue) */
 	if (h->res->headers.len < 65536)
 		buf_add(&h->res->headers, data, size * count);
 	return size * count;
@@ -108,17 +107,12 @@ static void set_method(CURL *c, const struct http_request *req)
 {
 	bool put = strcmp(req->method, "PUT") == 0 || strcmp(req->method, "POST") == 0;
 
-	curl_easy_setopt(c, CURLOPT_NOBODY, 0L);
 	curl_easy_setopt(c, CURLOPT_UPLOAD, put ? 1L : 0L);
 	if (put)
 		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->body.len);
 	else
 		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
-	if (strcmp(req->method, "HEAD") == 0)
-		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
-	if (strcmp(req->method, "HEAD") == 0)
-		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NULL);
 }
 
 static int no_answer(CURLcode code, struct err *e)
@@ -127,13 +121,16 @@ static int no_answer(CURLcode code, struct err *e)
 			code == CURLE_PEER_FAILED_VERIFICATION ||
 			code == CURLE_SSL_CACERT_BADFILE || code == CURLE_WRITE_ERROR;
 
-	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s", curl_easy_strerror(code));
+	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s",
+		       code == CURLE_WRITE_ERROR ? "the answer is too long" :
+						   curl_easy_strerror(code));
 }
 
 int http_send(struct http *h, const struct http_request *req, struct http_response *res,
 	      struct err *e)
 {
 	struct curl_slist *headers = NULL;
+	struct buf line = { 0 };
 	CURLcode code;
 
 	h->req = req;
@@ -143,8 +140,12 @@ int http_send(struct http *h, const struct http_request *req, struct http_respon
 	buf_reset(&res->body);
 	buf_reset(&res->headers);
 	res->status = 0;
-	for (size_t i = 0; i < req->header_count; i++)
-		headers = curl_slist_append(headers, req->headers[i]);
+	for (size_t i = 0; i < req->header_count; i++) {
+		buf_reset(&line);
+		buf_addf(&line, "%.*s: %.*s", STR_ARG(req->headers[i].name),
+			 STR_ARG(req->headers[i].value));
+		headers = curl_slist_append(headers, line.data);
+	}
 	headers = curl_slist_append(headers, "Transfer-Encoding:");
 	headers = curl_slist_append(headers, "Expect:");
 	set_method(h->curl, req);
@@ -152,6 +153,7 @@ int http_send(struct http *h, const struct http_request *req, struct http_respon
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
 	code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);
+	buf_release(&line);
 	if (code != CURLE_OK)
 		return no_answer(code, e);
 	if (!h->headers_ended) /* libcurl takes that for a whole answer without a body */

@@ -1,7 +1,7 @@
 /* http.h - one HTTP request at a time; http.c is the only place that includes curl/curl.h.
  *
- * Redirects are not followed, bodies are bounded. A request is given up when a signal was caught
- * (sig.h), unless the handle is told to finish what it does. */
+ * Redirects are not followed, answers are bounded. A request is given up when a signal was caught
+ * (sig.h), unless it is to be finished despite one. */
 #ifndef STARPIPE_HTTP_H
 #define STARPIPE_HTTP_H
 
@@ -9,12 +9,13 @@
 
 #include "buf.h"
 #include "err.h"
+#include "sigv4.h"
 
 struct http; /* a handle keeps its connection open between requests */
 
 struct http_request {
-	const char *method, *url;
-	const char *const *headers; /* "name: value" */
+	const char *method, *url; /* GET, PUT, POST, DELETE */
+	const struct sigv4_pair *headers;
 	size_t header_count;
 	struct str body;
 	bool despite_signal;
@@ -32,7 +33,7 @@ struct http_response {
 int http_open(struct http **h, struct err *e);
 
 /* OK for any answer, whatever its status. No answer: TRY_LATER (network, timeout) or FAILED (URL,
- * certificate). */
+ * certificate, an answer that is too long). */
 int http_send(struct http *h, const struct http_request *req, struct http_response *res,
 	      struct err *e);
 

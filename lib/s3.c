@@ -14,7 +14,7 @@
 #include "sig.h"
 #include "sigv4.h"
 
-enum { MAX_HEADERS = 10 };
+enum { MAX_HEADERS = 10, PIECE = 8 << 20 };
 
 struct s3 {
 	struct http *http;
@@ -106,9 +106,7 @@ static void add(struct sigv4_pair *h, size_t *n, const char *name, const char *v
 
 static int send_once(struct s3 *s, const struct request *r, struct err *e)
 {
-	struct buf base = { 0 }, host = { 0 }, path = { 0 }, url = { 0 }, auth = { 0 },
-		   lines[MAX_HEADERS + 1];
-	const char *headers[MAX_HEADERS + 1];
+	struct buf base = { 0 }, host = { 0 }, path = { 0 }, url = { 0 }, auth = { 0 };
 	struct sigv4_pair h[MAX_HEADERS];
 	char hash[SHA256_HEX + 1], now[20];
 	struct sigv4 sign;
@@ -138,14 +136,8 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 			       .access_key = s->conf.access_key,
 			       .secret_key = s->conf.secret_key,
 			       .time = now };
-	buf_addz(&auth, "Authorization: ");
 	sigv4_authorization(&sign, &auth);
-	for (size_t i = 0; i < n; i++) {
-		lines[i] = (struct buf){ 0 };
-		buf_addf(&lines[i], "%.*s: %.*s", STR_ARG(h[i].name), STR_ARG(h[i].value));
-		headers[i] = lines[i].data;
-	}
-	headers[n] = auth.data;
+	add(h, &n, "authorization", auth.data);
 	buf_addstr(&url, buf_str(&base));
 	sigv4_encode(&url, buf_str(&path), true);
 	if (r->query_count) {
@@ -153,13 +145,11 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 		sigv4_add_query(&url, r->query, r->query_count);
 	}
 	rc = http_send(s->http,
-		       &(struct http_request){ r->method, url.data, headers, n + 1, r->body,
+		       &(struct http_request){ r->method, url.data, h, n, r->body,
 					       r->despite_signal || r->finish },
 		       &s->res, e);
 	if (rc != OK)
 		err_wrap(e, rc, "%s", base.data);
-	for (size_t i = 0; i < n; i++)
-		buf_release(&lines[i]);
 	buf_release(&base);
 	buf_release(&host);
 	buf_release(&path);
@@ -184,7 +174,7 @@ static char *xml_text(const struct buf *body, const char *name)
 	char *text = NULL;
 
 	buf_addf(&open, "<%s>", name);
-	p = body->data ? strstr(body->data, open.data) : NULL;
+	p = body->len ? strstr(body->data, open.data) : NULL;
 	buf_reset(&open);
 	buf_addf(&open, "</%s>", name);
 	end = p ? strstr(p, open.data) : NULL;
@@ -212,9 +202,12 @@ static bool is_code(const char *code, const char *what)
 	return code && strcmp(code, what) == 0;
 }
 
-static bool worth_retrying(long status, const char *code)
+/* A conditional write that is refused by 409 met another one under way, of which nobody knows yet
+ * whether it will be there. */
+static bool worth_retrying(const struct request *r, long status, const char *code)
 {
-	return status >= 500 || status == 429 || status == 408 || is_code(code, "SlowDown") ||
+	return status >= 500 || status == 429 || status == 408 ||
+	       (status == 409 && r->if_absent) || is_code(code, "SlowDown") ||
 	       is_code(code, "RequestTimeout") || is_code(code, "InternalError");
 }
 
@@ -223,9 +216,9 @@ static int refused(const struct s3 *s, const struct request *r, const char *code
 {
 	char *message = xml_text(&s->res.body, "Message");
 	long status = s->res.status;
-	int kind = worth_retrying(status, code)	  ? TRY_LATER :
-		   status == 403 || status == 401 ? NOT_PERMITTED :
-						    FAILED;
+	int kind = worth_retrying(r, status, code) ? TRY_LATER :
+		   status == 403 || status == 401	   ? NOT_PERMITTED :
+							     FAILED;
 
 	err_set(e, kind, "could not %s s3://%s/%s: %s%s%s (HTTP %ld)",
 		strcmp(r->method, "GET") == 0 ? "get" : "put", s->bucket, r->key,
@@ -292,6 +285,7 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 {
 	int rc = TRY_LATER;
 
+	s->res.status = 0;
 	for (unsigned attempt = 0; attempt < RETRY_ATTEMPTS; attempt++) {
 		char *code;
 
@@ -312,7 +306,8 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 				rc = TRY_LATER;
 			free(code);
 		}
-		if (rc != TRY_LATER || (sig_caught() && !r->despite_signal))
+		if (rc != TRY_LATER || attempt + 1 == RETRY_ATTEMPTS ||
+		    (sig_caught() && !r->despite_signal))
 			break;
 		log_info("%s; trying again", e->msg);
 		wait_ms(retry_delay_ms(attempt, chance()));
@@ -321,24 +316,6 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 }
 
 /* --- objects --- */
-
-int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e)
-{
-	struct request r = { .method = "GET", .key = key };
-	int rc = request(s, &r, e);
-
-	*found = rc == OK;
-	if (rc == OK)
-		buf_add(data, s->res.body.data, s->res.body.len);
-	else if (s->res.status == 404) {
-		char *code = xml_text(&s->res.body, "Code");
-
-		if (!is_code(code, "NoSuchBucket"))
-			rc = OK;
-		free(code);
-	}
-	return rc;
-}
 
 int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct buf *data,
 	    struct buf *version, struct err *e)
@@ -369,6 +346,28 @@ int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct b
 	return OK;
 }
 
+/* In pieces, for objects may be large. */
+int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e)
+{
+	struct buf version = { 0 };
+	size_t start = data->len, before;
+	char *code;
+	int rc;
+
+	do {
+		before = data->len;
+		rc = s3_read(s, key, before - start, PIECE, data, &version, e);
+	} while (rc == OK && data->len - before == PIECE);
+	*found = rc == OK;
+	if (rc != OK && s->res.status == 404 && data->len == start) {
+		code = xml_text(&s->res.body, "Code");
+		rc = is_code(code, "NoSuchBucket") ? rc : OK;
+		free(code);
+	}
+	buf_release(&version);
+	return rc;
+}
+
 /* A 412 says that the key is there. Some gateways say it of any If-None-Match (Ceph before 18):
  * look, and where the key is absent put it without the condition, which is the best they can do. */
 static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
@@ -385,8 +384,7 @@ static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
 	} else if (rc == OK) {
 		if (!s->said_unconditional)
 			log_warning("this S3 server has no conditional writes: runs at the same "
-				    "time are told "
-				    "apart by a look before writing only");
+				    "time are told apart by a look before writing only");
 		s->said_unconditional = true;
 		r->if_absent = false;
 		rc = request(s, r, e);
@@ -405,7 +403,7 @@ int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const
 			     .if_absent = if_absent };
 	int rc = request(s, &r, e);
 
-	return rc != OK && if_absent && (s->res.status == 412 || s->res.status == 409) ?
+	return rc != OK && if_absent && s->res.status == 412 ?
 	       put_was_refused(s, &r, e) : rc;
 }
 

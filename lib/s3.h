@@ -1,9 +1,9 @@
 /* s3.h - requests to S3: signed, retried, with S3's errors as ours.
  *
- * 5xx, 429, SlowDown, RequestTimeout, lost connections and timeouts are tried again with backoff,
- * then TRY_LATER. 403 and 401 are NOT_PERMITTED, a missing bucket FAILED with a hint. A clock that
- * is off is corrected by the server's Date, a bucket's other region by what the server says; either
- * once. Keys are taken as they are: every byte arrives. */
+ * What may pass is tried again with backoff, then TRY_LATER: 5xx, 429, 408, SlowDown, 409 of a
+ * conditional write, lost connections and timeouts. 403 and 401 are NOT_PERMITTED, a missing bucket
+ * FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
+ * region by what the server says. Keys are taken as they are: every byte arrives. */
 #ifndef STARPIPE_S3_H
 #define STARPIPE_S3_H
 
@@ -15,12 +15,15 @@
 
 struct s3;
 
+/* Close *s on failure too. */
 int s3_open(const char *bucket, struct s3 **s, struct err *e);
 void s3_close(struct s3 *s);
 
 /* Put a whole object. With if_absent an object that is there already is LOST_RACE. */
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
 	   struct err *e);
+
+/* Append a whole object, or *found is false: there is none of that name. */
 int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e);
 
 /* Append at most len bytes of an object from offset on; fewer where it ends. version, empty

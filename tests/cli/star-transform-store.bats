@@ -171,6 +171,18 @@ transform() {
 	aws_s3 cp --quiet "$bucket/refs" - | tail -1 | jq -e '."@end".rows == {"staff":3,"dept":2}'
 }
 
+@test "a store on S3 may be larger than one answer of the server's is let be" {
+	fresh_bucket stores
+	store=$bucket/large
+	{ cat <<-'END'; seq 3 72 | sed 's/.*/dept {"id":&,"name":"LARGE"}/'; } | frame full |
+	staff {"id":1,"name":"A","dept_id":1,"active":true}
+	staff {"id":2,"name":"B","dept_id":1,"active":true}
+	dept {"id":1,"name":"D1"}
+	END
+		awk 'BEGIN { text = "x"; while (length(text) < 1000000) text = text text } { sub(/LARGE/, text); print }' | transform
+	[ "$(frame changes <<<'dept {"id":1,"name":"D1b"}' | transform)" = "dim_staff 1,A,D1b|dim_staff 2,B,D1b" ]
+}
+
 @test "a deleted row of a table without a key is nobody's to delete" {
 	sed -i 's/CREATE TABLE dim_addr (id int PRIMARY KEY/CREATE TABLE dim_addr (id int/' star.sql
 	transform <full

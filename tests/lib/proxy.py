@@ -2,8 +2,8 @@
 """proxy.py PORTFILE HOST:PORT [FAULT ...] - a TCP proxy whose connections go wrong
 
 PORTFILE gets the port it listens on, on 127.0.0.1. A FAULT is KIND:DIRECTION:BYTES:TIMES[:REGEX].
-KIND is what happens: cut (both sides are closed), reset (so is the client's, by RST) or stall (nothing
-is passed on any more). It happens when BYTES went up (to the server) or down, in the connection or, with
+KIND is what happens: cut (both sides are closed), reset (so is the client's, by RST), stall (nothing is
+passed on any more) or a number (neither is anything, and the client gets an answer of that status). It happens when BYTES went up (to the server) or down, in the connection or, with
 a REGEX, since the last request whose first line matches it; and it happens TIMES times, 0 is always.
 Each that happened is a line of standard output.
 """
@@ -75,11 +75,14 @@ class Connection:
         source, sink = self.ends[direction]
         try:
             while data := source.recv(65536):
-                n, fault = self.allowed(direction, data)
                 if self.stalled:
                     continue
+                n, fault = self.allowed(direction, data)
                 sink.sendall(data[:n])
-                if fault and fault.kind == "stall":
+                if fault and fault.kind.isdigit():
+                    answer = "HTTP/1.1 %s Faulty\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    self.ends["up"][0].sendall((answer % fault.kind).encode())
+                if fault and (fault.kind == "stall" or fault.kind.isdigit()):
                     self.stalled = True
                 elif fault:
                     return self.end(fault.kind == "reset")
