@@ -41,15 +41,6 @@ void encoding_add_suffix(const struct encoding *how, struct buf *name)
 		 how->format == FORMAT_PARQUET ? "" : codec_suffix(how->codec));
 }
 
-const char *encoding_content_type(const struct encoding *how)
-{
-	if (how->format == FORMAT_PARQUET)
-		return "application/vnd.apache.parquet";
-	if (how->codec != CODEC_NONE)
-		return how->codec == CODEC_GZIP ? "application/gzip" : "application/zstd";
-	return how->format == FORMAT_CSV ? "text/csv" : "application/x-ndjson";
-}
-
 int encoder_open(const struct encoding *how, const struct wire_table *t, bool deletes,
 		 parquet_sink sink, void *arg, struct encoder **enc, struct err *e)
 {

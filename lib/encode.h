@@ -21,12 +21,11 @@ struct encoding {
 
 /* What such an object's name ends in: ".jsonl.zst". */
 void encoding_add_suffix(const struct encoding *how, struct buf *name);
-const char *encoding_content_type(const struct encoding *how);
 
 struct encoder;
 
 /* sink gets the object's bytes in order. deletes: the object may say that rows are gone, which CSV
- * cannot; JSON Lines always can. */
+ * cannot; JSON Lines always can. Borrows how and t; free *enc on failure too. */
 int encoder_open(const struct encoding *how, const struct wire_table *t, bool deletes,
 		 parquet_sink sink, void *arg, struct encoder **enc, struct err *e);
 

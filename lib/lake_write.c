@@ -198,8 +198,7 @@ static int open_upload(struct part *p, struct err *e)
 	int rc;
 
 	buf_addf(&key, "%s%s", lake_root(l), p->path);
-	rc = upload_open(lake_store(l), key.data,
-			 encoding_content_type(&p->writer->how->encoding), &p->upload, e);
+	rc = upload_open(lake_store(l), key.data, NULL, &p->upload, e);
 	if (rc == OK)
 		rc = upload_write(p->upload, buf_str(&p->head), e);
 	buf_release(&key);

@@ -129,12 +129,38 @@ static int file_publish(struct upload *u, bool if_absent, struct err *e)
 
 /* --- uploads --- */
 
+static const char *type_of(const char *key)
+{
+	static const struct {
+		const char *end, *type;
+	} types[] = {
+		{ ".json", "application/json" },
+		{ ".jsonl", "application/x-ndjson" },
+		{ ".ndjson", "application/x-ndjson" },
+		{ ".csv", "text/csv" },
+		{ ".gz", "application/gzip" },
+		{ ".zst", "application/zstd" },
+		{ ".parquet", "application/vnd.apache.parquet" },
+		{ ".txt", "text/plain" },
+	};
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		size_t len = strlen(types[i].end);
+
+		if (n > len && strcmp(key + n - len, types[i].end) == 0)
+			return types[i].type;
+	}
+	return "application/octet-stream";
+}
+
 int upload_open(struct store *s, const char *key, const char *content_type, struct upload **u,
 		struct err *e)
 {
 	*u = xcalloc(1, sizeof(**u));
 	**u = (struct upload){ .store = s, .key = xstrdup(key), .fd = -1,
-			       .content_type = content_type ? xstrdup(content_type) : NULL };
+			       .content_type = xstrdup(content_type ? content_type :
+							 type_of(key)) };
 	return s->s3 ? OK : file_begin(*u, e);
 }
 
@@ -270,7 +296,7 @@ static int file_put(struct store *s, const char *key, struct str data, bool if_a
 
 int store_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e)
 {
-	return s->s3 ? s3_put(s->s3, key, data, if_absent, "application/json", e) :
+	return s->s3 ? s3_put(s->s3, key, data, if_absent, type_of(key), e) :
 	       file_put(s, key, data, if_absent, e);
 }
 

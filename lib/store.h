@@ -16,7 +16,8 @@ struct upload;
 
 enum { UPLOAD_PART_MIN = 5 << 20 }; /* S3 takes no smaller part but the last */
 
-/* Open what the URL names; *key is what stands behind the bucket (free it). */
+/* Open what the URL names; *key is what stands behind the bucket, or the path. Close *s and free
+ * *key on failure too. */
 int store_open(const char *url, struct store **s, char **key, struct err *e);
 void store_close(struct store *s);
 
@@ -33,8 +34,9 @@ int store_read(struct store *s, const char *key, uint64_t offset, size_t len, st
 	       struct buf *version, struct err *e);
 
 /* An object of unknown size, written piece by piece, in bounded memory: parts of 8 MiB that double
- * every 1000 parts, so that 5 TiB fit into S3's 10,000. A small one ends as a plain put.
- * upload_abort undoes all and is safe after a failure; it works after a signal too. */
+ * every 1000 parts, so that 5 TiB fit into S3's 10,000. A small one ends as a plain put. The
+ * content type is what the key's end says, if none is given. upload_abort undoes all: after any
+ * failure, that of upload_open too, and after a signal. */
 int upload_open(struct store *s, const char *key, const char *content_type, struct upload **u,
 		struct err *e);
 int upload_write(struct upload *u, struct str data, struct err *e);

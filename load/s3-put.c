@@ -219,30 +219,6 @@ static bool is_type(const char *text)
 	return i > blanks && !text[i];
 }
 
-static const char *type_of(const char *key)
-{
-	static const struct { const char *end, *type;
-	} types[] = {
-		{ ".json", "application/json" },
-		{ ".jsonl", "application/x-ndjson" },
-		{ ".ndjson", "application/x-ndjson" },
-		{ ".csv", "text/csv" },
-		{ ".gz", "application/gzip" },
-		{ ".zst", "application/zstd" },
-		{ ".parquet", "application/vnd.apache.parquet" },
-		{ ".txt", "text/plain" },
-	};
-	size_t n = strlen(key);
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		size_t len = strlen(types[i].end);
-
-		if (n > len && strcmp(key + n - len, types[i].end) == 0)
-			return types[i].type;
-	}
-	return "application/octet-stream";
-}
-
 static int write_out(struct put *p, struct str data, bool last, struct err *e)
 {
 	int rc;
@@ -317,12 +293,13 @@ static int read_first(struct put *p, struct buf *first, struct err *e)
 static int start_child(struct put *p, char **argv, struct err *e)
 {
 	int ends[2];
+	pid_t child;
 
 	if (pipe(ends) != 0)
 		return err_errno(e, "could not make a pipe");
-	p->child = fork();
-	if (p->child < 0)
+	if ((child = fork()) < 0)
 		return err_errno(e, "could not start a process");
+	p->child = child;
 	if (!isatty(STDIN_FILENO)) /* a terminal's keys reach the command anyway */
 		setpgid(p->child, 0);
 	if (p->child == 0) {
@@ -379,7 +356,6 @@ static void stop_child(struct put *p)
 static int put_object(struct put *p, char **command, struct err *e)
 {
 	struct buf first = { 0 };
-	const char *type;
 	int rc;
 
 	if ((rc = store_open(p->url, &p->store, &p->key, e)) != OK)
@@ -390,8 +366,7 @@ static int put_object(struct put *p, char **command, struct err *e)
 		return rc;
 	if ((rc = read_first(p, &first, e)) != OK)
 		goto done;
-	type = content_type ? content_type : type_of(p->key);
-	if ((rc = upload_open(p->store, p->key, type, &p->upload, e)) != OK)
+	if ((rc = upload_open(p->store, p->key, content_type, &p->upload, e)) != OK)
 		goto done;
 	p->compressor = compressor_new(layout.encoding.codec);
 	p->in.fd = p->fd;
