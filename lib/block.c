@@ -24,7 +24,7 @@ bool block_parse(const char *name, enum block_codec *codec)
 	return false;
 }
 
-const char *block_name(int codec)
+static const char *name_of(int codec)
 {
 	return codec >= 0 && codec <= BLOCK_LZ4 ? names[codec] : "of an unknown number";
 }
@@ -118,11 +118,11 @@ int block_unpack(int codec, struct str in, char *out, size_t len, struct err *e)
 	case BLOCK_LZ4: ok = unpack_lz4(in, out, len); break;
 	case BLOCK_LZ4_HADOOP: ok = unpack_hadoop(in, out, len); break;
 	default:
-		return err_set(e, BAD_DATA, "the codec %s (%d) is not supported", block_name(codec),
+		return err_set(e, BAD_DATA, "the codec %s (%d) is not supported", name_of(codec),
 			       codec);
 	}
 	if (ok)
 		return OK;
 	return err_set(e, BAD_DATA, "%zu bytes of codec %s are not %zu bytes of data", in.len,
-		       block_name(codec), len);
+		       name_of(codec), len);
 }

@@ -23,9 +23,8 @@ enum block_codec {
 
 /* "none", "snappy", "gzip" and "zstd", which block_pack can write; false for anything else. */
 bool block_parse(const char *name, enum block_codec *codec);
-const char *block_name(int codec); /* of any number */
 
-/* Append what becomes of in to out. */
+/* Append what becomes of in to out. codec is one of those four. */
 int block_pack(enum block_codec codec, struct str in, struct buf *out, struct err *e);
 
 /* Fill all of out[0..len): BAD_DATA if in is broken, or is not exactly that much. in is foreign. */

@@ -5,8 +5,7 @@
 
 #include "mem.h"
 
-enum { MAX_BLOCK = 1 << 20,
-       MAX_SPLIT_BYTES = 64 * 1024 };
+enum { MAX_BLOCK = 1 << 20, MAX_SPLIT_BYTES = 64 * 1024 };
 
 static int ends_early(struct err *e)
 {

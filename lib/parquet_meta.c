@@ -5,10 +5,7 @@
 
 #include "map.h"
 
-enum { MAX_LENGTH = 1 << 20,
-       MAX_PRECISION = 76,
-       DECIMAL_BYTES = 32,
-       SLACK = 100 };
+enum { MAX_LENGTH = 1 << 20, MAX_PRECISION = 76, DECIMAL_BYTES = 32, SLACK = 100 };
 
 struct element {
 	struct parquet_leaf leaf;
@@ -128,29 +125,18 @@ static void read_element(struct thrift_in *in, const struct thrift_field *outer,
 	}
 }
 
-/* What files said before there were logical types. */
 static void read_converted(struct parquet_leaf *l, int64_t converted)
 {
 	static const enum parquet_logical same[] = {
-		[PQC_UTF8] = PQ_STRING,
-		[PQC_ENUM] = PQ_ENUM,
-		[PQC_DECIMAL] = PQ_DECIMAL,
-		[PQC_DATE] = PQ_DATE,
-		[PQC_TIME_MILLIS] = PQ_TIME,
-		[PQC_TIME_MICROS] = PQ_TIME,
-		[PQC_TIMESTAMP_MILLIS] = PQ_TIMESTAMP,
-		[PQC_TIMESTAMP_MICROS] = PQ_TIMESTAMP,
-		[PQC_UINT_8] = PQ_INTEGER,
-		[PQC_UINT_16] = PQ_INTEGER,
-		[PQC_UINT_32] = PQ_INTEGER,
-		[PQC_UINT_64] = PQ_INTEGER,
-		[PQC_INT_8] = PQ_INTEGER,
-		[PQC_INT_16] = PQ_INTEGER,
-		[PQC_INT_32] = PQ_INTEGER,
-		[PQC_INT_64] = PQ_INTEGER,
-		[PQC_JSON] = PQ_JSON,
-		[PQC_BSON] = PQ_BSON,
-		[PQC_INTERVAL] = PQ_INTERVAL,
+		[PQC_UTF8] = PQ_STRING, [PQC_ENUM] = PQ_ENUM,
+		[PQC_DECIMAL] = PQ_DECIMAL, [PQC_DATE] = PQ_DATE,
+		[PQC_TIME_MILLIS] = PQ_TIME, [PQC_TIME_MICROS] = PQ_TIME,
+		[PQC_TIMESTAMP_MILLIS] = PQ_TIMESTAMP, [PQC_TIMESTAMP_MICROS] = PQ_TIMESTAMP,
+		[PQC_UINT_8] = PQ_INTEGER, [PQC_UINT_16] = PQ_INTEGER,
+		[PQC_UINT_32] = PQ_INTEGER, [PQC_UINT_64] = PQ_INTEGER,
+		[PQC_INT_8] = PQ_INTEGER, [PQC_INT_16] = PQ_INTEGER,
+		[PQC_INT_32] = PQ_INTEGER, [PQC_INT_64] = PQ_INTEGER,
+		[PQC_JSON] = PQ_JSON, [PQC_BSON] = PQ_BSON, [PQC_INTERVAL] = PQ_INTERVAL,
 	};
 
 	if (converted < 0 || converted > PQC_INTERVAL)
@@ -189,9 +175,9 @@ static bool logical_fits(const struct parquet_leaf *l)
 	case PQ_TIME: return l->unit && l->type == (l->unit == PQ_MILLIS ? PQ_INT32 : PQ_INT64);
 	case PQ_TIMESTAMP: return l->unit && l->type == PQ_INT64;
 	case PQ_INTEGER:
-		return l->bits == 64 ? l->type == PQ_INT64 :
-				       (l->bits == 8 || l->bits == 16 || l->bits == 32) &&
-					       is_int(l);
+		if (l->type != PQ_INT32)
+			return l->type == PQ_INT64 && l->bits == 64;
+		return l->bits == 8 || l->bits == 16 || l->bits == 32;
 	case PQ_UUID: return l->type == PQ_FIXED && l->type_length == 16;
 	case PQ_FLOAT16: return l->type == PQ_FIXED && l->type_length == 2;
 	case PQ_INTERVAL: return l->type == PQ_FIXED && l->type_length == 12;

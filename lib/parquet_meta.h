@@ -13,75 +13,33 @@
 #include "err.h"
 #include "thrift.h"
 
-enum parquet_type { PQ_BOOLEAN,
-		    PQ_INT32,
-		    PQ_INT64,
-		    PQ_INT96,
-		    PQ_FLOAT,
-		    PQ_DOUBLE,
-		    PQ_BYTES,
-		    PQ_FIXED };
+enum parquet_type {
+	PQ_BOOLEAN, PQ_INT32, PQ_INT64, PQ_INT96, PQ_FLOAT, PQ_DOUBLE, PQ_BYTES, PQ_FIXED
+};
 
 /* LogicalType's members; PQ_PLAIN is a column without. */
-enum parquet_logical { PQ_PLAIN,
-		       PQ_STRING,
-		       PQ_MAP,
-		       PQ_LIST,
-		       PQ_ENUM,
-		       PQ_DECIMAL,
-		       PQ_DATE,
-		       PQ_TIME,
-		       PQ_TIMESTAMP,
-		       PQ_INTERVAL,
-		       PQ_INTEGER,
-		       PQ_NULL,
-		       PQ_JSON,
-		       PQ_BSON,
-		       PQ_UUID,
-		       PQ_FLOAT16 };
+enum parquet_logical {
+	PQ_PLAIN, PQ_STRING, PQ_MAP, PQ_LIST, PQ_ENUM, PQ_DECIMAL, PQ_DATE, PQ_TIME, PQ_TIMESTAMP,
+	PQ_INTERVAL, PQ_INTEGER, PQ_NULL, PQ_JSON, PQ_BSON, PQ_UUID, PQ_FLOAT16
+};
 
-enum parquet_converted { PQC_NONE = -1,
-			 PQC_UTF8,
-			 PQC_MAP,
-			 PQC_MAP_KEY_VALUE,
-			 PQC_LIST,
-			 PQC_ENUM,
-			 PQC_DECIMAL,
-			 PQC_DATE,
-			 PQC_TIME_MILLIS,
-			 PQC_TIME_MICROS,
-			 PQC_TIMESTAMP_MILLIS,
-			 PQC_TIMESTAMP_MICROS,
-			 PQC_UINT_8,
-			 PQC_UINT_16,
-			 PQC_UINT_32,
-			 PQC_UINT_64,
-			 PQC_INT_8,
-			 PQC_INT_16,
-			 PQC_INT_32,
-			 PQC_INT_64,
-			 PQC_JSON,
-			 PQC_BSON,
-			 PQC_INTERVAL };
+/* ConvertedType, what files said before there were logical types. */
+enum parquet_converted {
+	PQC_NONE = -1,
+	PQC_UTF8, PQC_MAP, PQC_MAP_KEY_VALUE, PQC_LIST, PQC_ENUM, PQC_DECIMAL, PQC_DATE,
+	PQC_TIME_MILLIS, PQC_TIME_MICROS, PQC_TIMESTAMP_MILLIS, PQC_TIMESTAMP_MICROS,
+	PQC_UINT_8, PQC_UINT_16, PQC_UINT_32, PQC_UINT_64,
+	PQC_INT_8, PQC_INT_16, PQC_INT_32, PQC_INT_64, PQC_JSON, PQC_BSON, PQC_INTERVAL
+};
 
-enum parquet_encoding { PQE_PLAIN = 0,
-			PQE_PLAIN_DICTIONARY = 2,
-			PQE_RLE,
-			PQE_BIT_PACKED,
-			PQE_DELTA_BINARY_PACKED,
-			PQE_DELTA_LENGTH_BYTE_ARRAY,
-			PQE_DELTA_BYTE_ARRAY,
-			PQE_RLE_DICTIONARY,
-			PQE_BYTE_STREAM_SPLIT };
+enum parquet_encoding {
+	PQE_PLAIN = 0, PQE_PLAIN_DICTIONARY = 2, PQE_RLE, PQE_BIT_PACKED, PQE_DELTA_BINARY_PACKED,
+	PQE_DELTA_LENGTH_BYTE_ARRAY, PQE_DELTA_BYTE_ARRAY, PQE_RLE_DICTIONARY, PQE_BYTE_STREAM_SPLIT
+};
 
-enum parquet_page { PQ_DATA_PAGE,
-		    PQ_INDEX_PAGE,
-		    PQ_DICTIONARY_PAGE,
-		    PQ_DATA_PAGE_V2 };
+enum parquet_page { PQ_DATA_PAGE, PQ_INDEX_PAGE, PQ_DICTIONARY_PAGE, PQ_DATA_PAGE_V2 };
 
-enum parquet_unit { PQ_MILLIS = 1,
-		    PQ_MICROS,
-		    PQ_NANOS };
+enum parquet_unit { PQ_MILLIS = 1, PQ_MICROS, PQ_NANOS };
 
 /* A column of a flat table. */
 struct parquet_leaf {

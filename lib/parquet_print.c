@@ -8,9 +8,7 @@
 #include "json.h"
 #include "value.h"
 
-enum { MAX_LIMBS = 8,
-       JULIAN_1970 = 2440588,
-       DATES = 366 * 10000 };
+enum { MAX_LIMBS = 8, JULIAN_1970 = 2440588, DATES = 366 * 10000 };
 
 static int out_of_range(const char *what, struct err *e)
 {

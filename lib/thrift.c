@@ -3,8 +3,7 @@
 
 #include <assert.h>
 
-enum { MAX_DEPTH = 16,
-       VARINT_BYTES = 10 };
+enum { MAX_DEPTH = 16, VARINT_BYTES = 10 };
 
 /* --- writing --- */
 
@@ -43,12 +42,6 @@ void thrift_put_i8(struct thrift_out *o, int id, int v)
 {
 	put_header(o, id, THRIFT_I8);
 	buf_addch(o->b, (char)v);
-}
-
-void thrift_put_i16(struct thrift_out *o, int id, int v)
-{
-	put_header(o, id, THRIFT_I16);
-	put_zigzag(o->b, v);
 }
 
 void thrift_put_i32(struct thrift_out *o, int id, int32_t v)
@@ -102,11 +95,6 @@ static void fail(struct thrift_in *in, enum thrift_error error)
 	if (in->error == THRIFT_OK)
 		in->error = error;
 	in->p = in->end;
-}
-
-void thrift_bad(struct thrift_in *in)
-{
-	fail(in, THRIFT_MALFORMED);
 }
 
 static unsigned get_byte(struct thrift_in *in)

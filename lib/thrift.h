@@ -24,19 +24,10 @@
 
 #include "buf.h"
 
-enum { THRIFT_TRUE = 1,
-       THRIFT_FALSE,
-       THRIFT_I8,
-       THRIFT_I16,
-       THRIFT_I32,
-       THRIFT_I64,
-       THRIFT_DOUBLE,
-       THRIFT_BINARY,
-       THRIFT_LIST,
-       THRIFT_SET,
-       THRIFT_MAP,
-       THRIFT_STRUCT,
-       THRIFT_UUID };
+enum {
+	THRIFT_TRUE = 1, THRIFT_FALSE, THRIFT_I8, THRIFT_I16, THRIFT_I32, THRIFT_I64, THRIFT_DOUBLE,
+	THRIFT_BINARY, THRIFT_LIST, THRIFT_SET, THRIFT_MAP, THRIFT_STRUCT, THRIFT_UUID
+};
 
 /* --- writing --- */
 
@@ -48,7 +39,6 @@ struct thrift_out {
 
 void thrift_put_bool(struct thrift_out *o, int id, bool v);
 void thrift_put_i8(struct thrift_out *o, int id, int v);
-void thrift_put_i16(struct thrift_out *o, int id, int v);
 void thrift_put_i32(struct thrift_out *o, int id, int32_t v);
 void thrift_put_i64(struct thrift_out *o, int id, int64_t v);
 void thrift_put_binary(struct thrift_out *o, int id, struct str s);
@@ -60,9 +50,7 @@ void varint_put(struct buf *b, uint64_t v);
 
 /* --- reading --- */
 
-enum thrift_error { THRIFT_OK,
-		    THRIFT_SHORT,
-		    THRIFT_MALFORMED };
+enum thrift_error { THRIFT_OK, THRIFT_SHORT, THRIFT_MALFORMED };
 
 struct thrift_in {
 	const unsigned char *p, *end;
@@ -89,9 +77,6 @@ size_t thrift_list(struct thrift_in *in, const struct thrift_field *f,
 /* Is f a struct? Then its own fields follow: until thrift_next says false, which leaves it. */
 bool thrift_struct(struct thrift_in *in, const struct thrift_field *f);
 void thrift_skip(struct thrift_in *in, const struct thrift_field *f);
-
-/* Sets THRIFT_MALFORMED where the caller sees nonsense. */
-void thrift_bad(struct thrift_in *in);
 
 uint64_t varint_get(struct thrift_in *in);
 

@@ -328,6 +328,49 @@ static void the_fuzzers_corpus_crashes_nothing(void **state)
 	buf_release(&path);
 }
 
+/* A footer of no rows and one column, an INTEGER of so many bits. */
+static void add_footer(struct buf *b, enum parquet_type type, int bits)
+{
+	struct thrift_out o = { .b = b };
+
+	thrift_put_struct(&o, 0);
+	thrift_put_list(&o, 2, THRIFT_STRUCT, 2);
+	thrift_put_struct(&o, 0);
+	thrift_put_i32(&o, 5, 1); /* the root's children */
+	thrift_end(&o);
+	thrift_put_struct(&o, 0);
+	thrift_put_i32(&o, 1, (int32_t)type);
+	thrift_put_binary(&o, 4, STR("i"));
+	thrift_put_struct(&o, 10);
+	thrift_put_struct(&o, PQ_INTEGER);
+	thrift_put_i8(&o, 1, bits);
+	thrift_put_bool(&o, 2, true);
+	thrift_end(&o);
+	thrift_end(&o);
+	thrift_end(&o);
+	thrift_put_i64(&o, 3, 0);
+	thrift_put_list(&o, 4, THRIFT_STRUCT, 0);
+	thrift_end(&o);
+}
+
+static void an_integer_of_fewer_bits_than_its_column_has_is_no_type(void **state)
+{
+	(void)state;
+	for (int bits = 4; bits <= 128; bits *= 2)
+		for (enum parquet_type type = PQ_INT32; type <= PQ_INT64; type++) {
+			bool fits = type == PQ_INT64 ? bits == 64 : bits >= 8 && bits <= 32;
+			struct parquet_meta m;
+			struct buf b = { 0 };
+			struct err e;
+
+			add_footer(&b, type, bits);
+			assert_int_equal(parquet_meta_read(&m, buf_str(&b), 4, &e), OK);
+			assert_int_equal(m.leaves[0].logical, fits ? PQ_INTEGER : PQ_PLAIN);
+			parquet_meta_release(&m);
+			buf_release(&b);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +382,7 @@ int main(void)
 		cmocka_unit_test(any_byte_changed_in_a_page_is_noticed),
 		cmocka_unit_test(any_byte_changed_to_anything_crashes_nothing),
 		cmocka_unit_test(the_fuzzers_corpus_crashes_nothing),
+		cmocka_unit_test(an_integer_of_fewer_bits_than_its_column_has_is_no_type),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
