@@ -138,7 +138,7 @@ static int add_select(const struct extract *x, struct buf *sql, const struct wir
 			pg_add_ident(sql, str_of(t->columns[c].name));
 		}
 		buf_addz(sql, " FROM ");
-		pgio_add_qualified(sql, schema, t->name);
+		pg_add_qualified(sql, schema, t->name);
 		if (t->mode == WIRE_CHANGES)
 			rc = snapshot_add_filter(&x->snapshot, t, sql, e);
 	}

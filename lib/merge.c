@@ -1,94 +1,99 @@
 /* merge - the SQL of creating and merging warehouse tables */
 #include "merge.h"
 
+#include <assert.h>
+
 #include "pgtype.h"
 
-static void add_column_name(struct buf *b, const struct merge *m, size_t i)
+/* --- SQL with words in braces --- */
+
+static void add_name(struct buf *b, const struct merge *m, size_t column)
 {
-	pg_add_ident(b, str_of(m->table->columns[i].name));
+	pg_add_ident(b, str_of(m->table->columns[column].name));
 }
 
-static void add_target(struct buf *b, const struct merge *m)
+static void add_column(struct buf *b, const struct merge *m, struct str alias, bool of_target,
+		       size_t column)
 {
-	pg_add_ident(b, str_of(m->schema));
-	buf_addch(b, '.');
-	pg_add_ident(b, str_of(m->table->name));
+	buf_addstr(b, alias);
+	if (of_target)
+		add_name(b, m, column);
+	else
+		buf_addf(b, "c%zu", column);
 }
 
-static void add_stage(struct buf *b, const struct merge *m)
+/* {key}, {loaded} and {version}: the key, the loaded columns, and what makes a version, which is
+ * these and whether the row is deleted. As they are called in the stage (c0, c1); in capitals, as
+ * in the target ("id", "name"). Each behind the word's alias, if it has one: {t.KEY}; with a comma
+ * before the first if the word begins with one. */
+static void add_columns(struct buf *b, const struct merge *m, struct str word)
 {
-	buf_addf(b, "pg_temp.starpipe_stage_%zu", m->table->index);
-}
+	size_t n = word.data[0] == ',', lead = n ? 2 : 0;
+	const char *dot = memchr(word.data, '.', word.len);
+	struct str alias = { word.data + lead, dot ? (size_t)(dot + 1 - word.data) - lead : 0 };
+	char kind = word.data[lead + alias.len];
+	bool of_target = kind < 'a';
 
-static void add_gone(struct buf *b, const struct merge *m)
-{
-	buf_addf(b, "pg_temp.starpipe_gone_%zu", m->table->index);
-}
-
-/* "a", "b": the loaded columns under the names of the target. */
-static void add_target_columns(struct buf *b, const struct merge *m, const char *lead)
-{
-	for (size_t i = 0, n = 0; i < m->table->column_count; i++)
+	assert(strchr("klvKLV", kind));
+	if (kind == 'k' || kind == 'K') {
+		for (size_t i = 0; i < m->key_count; i++) {
+			buf_addz(b, n++ ? ", " : "");
+			add_column(b, m, alias, of_target, m->key[i]);
+		}
+		return;
+	}
+	for (size_t i = 0; i < m->table->column_count; i++)
 		if (m->loaded[i]) {
 			buf_addz(b, n++ ? ", " : "");
-			buf_addz(b, lead);
-			add_column_name(b, m, i);
+			add_column(b, m, alias, of_target, i);
 		}
+	if (!m->marked || kind == 'l' || kind == 'L')
+		return;
+	if (of_target || m->markers)
+		buf_addf(b, ", %.*s%s", STR_ARG(alias),
+			 of_target ? "\"" MERGE_DELETED "\"" : "gone");
+	else
+		buf_addz(b, ", false");
 }
 
-/* s.c0, s.c1: the same columns of the stage. */
-static void add_stage_columns(struct buf *b, const struct merge *m, const char *lead)
-{
-	for (size_t i = 0, n = 0; i < m->table->column_count; i++)
-		if (m->loaded[i])
-			buf_addf(b, "%s%sc%zu", n++ ? ", " : "", lead, i);
-}
-
-/* What makes a version: the loaded columns, and whether the row is deleted. */
-static void add_target_version(struct buf *b, const struct merge *m, const char *lead)
-{
-	add_target_columns(b, m, lead);
-	if (m->marked)
-		buf_addf(b, ", %s\"" MERGE_DELETED "\"", lead);
-}
-
-static void add_stage_version(struct buf *b, const struct merge *m, const char *lead)
-{
-	add_stage_columns(b, m, lead);
-	if (m->marked)
-		buf_addf(b, m->markers ? ", %sgone" : ", false", lead);
-}
-
-/* t."a" = s.c0 AND ... over the key */
-static void add_key_match(struct buf *b, const struct merge *m)
+/* {match}: t."id" = s.c0 AND ...; {same}: s.c0 = g.c0 AND ...; over the key. */
+static void add_comparison(struct buf *b, const struct merge *m, bool with_target)
 {
 	for (size_t i = 0; i < m->key_count; i++) {
-		buf_addz(b, i ? " AND t." : "t.");
-		add_column_name(b, m, m->key[i]);
+		buf_addz(b, i ? " AND " : "");
+		add_column(b, m, with_target ? STR("t.") : STR("g."), with_target, m->key[i]);
 		buf_addf(b, " = s.c%zu", m->key[i]);
 	}
 }
 
-/* s.c0 = g.c0 AND ... over the key */
-static void add_gone_match(struct buf *b, const struct merge *m)
+static void add_word(struct buf *b, const struct merge *m, struct str word)
 {
-	for (size_t i = 0; i < m->key_count; i++)
-		buf_addf(b, "%ss.c%zu = g.c%zu", i ? " AND " : "", m->key[i], m->key[i]);
+	if (str_eqz(word, "TARGET"))
+		pg_add_qualified(b, m->schema, m->table->name);
+	else if (str_eqz(word, "SURROGATE"))
+		add_name(b, m, m->surrogate);
+	else if (str_eqz(word, "stage") || str_eqz(word, "gone"))
+		buf_addf(b, "pg_temp.starpipe_%.*s_%zu", STR_ARG(word), m->table->index);
+	else if (str_eqz(word, "match") || str_eqz(word, "same"))
+		add_comparison(b, m, word.data[0] == 'm');
+	else
+		add_columns(b, m, word);
 }
 
-/* c0, c1: the key in the stage, and in gone */
-static void add_stage_key(struct buf *b, const struct merge *m)
+/* sql is a text of this file; what users name comes in place of its words only, so that a brace in
+ * a name is just a character. */
+static void add(struct buf *b, const struct merge *m, const char *sql)
 {
-	for (size_t i = 0; i < m->key_count; i++)
-		buf_addf(b, "%sc%zu", i ? ", " : "", m->key[i]);
-}
+	const char *open;
 
-static bool is_key(const struct merge *m, size_t column)
-{
-	for (size_t i = 0; i < m->key_count; i++)
-		if (m->key[i] == column)
-			return true;
-	return false;
+	while ((open = strchr(sql, '{')) != NULL) {
+		size_t len = strcspn(open, "}");
+
+		buf_add(b, sql, (size_t)(open - sql));
+		add_word(b, m, (struct str){ open + 1, len - 1 });
+		sql = open + len + 1;
+	}
+	buf_addz(b, sql);
 }
 
 /* --- tables --- */
@@ -97,7 +102,7 @@ static void add_definition(struct buf *b, const struct merge *m, size_t i)
 {
 	const struct wire_column *c = &m->table->columns[i];
 
-	add_column_name(b, m, i);
+	add_name(b, m, i);
 	buf_addch(b, ' ');
 	if (c->generated && strcmp(c->generated, "serial") == 0) {
 		buf_addz(b, c->type.base == PG_INT2 ? "smallserial" :
@@ -113,9 +118,7 @@ static void add_definition(struct buf *b, const struct merge *m, size_t i)
 
 void merge_add_create(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "CREATE TABLE ");
-	add_target(b, m);
-	buf_addz(b, " (");
+	add(b, m, "CREATE TABLE {TARGET} (");
 	for (size_t i = 0; i < m->table->column_count; i++) {
 		buf_addz(b, i ? ", " : "");
 		add_definition(b, m, i);
@@ -123,34 +126,13 @@ void merge_add_create(struct buf *b, const struct merge *m)
 	buf_addch(b, ')');
 }
 
-static void add_key(struct buf *b, const struct merge *m)
-{
-	for (size_t i = 0; i < m->key_count; i++) {
-		buf_addz(b, i ? ", " : "");
-		add_column_name(b, m, m->key[i]);
-	}
-}
-
 void merge_add_primary_key(struct buf *b, const struct merge *m)
 {
-	if (m->kind == MERGE_REPLACE)
-		return;
-	buf_addz(b, "ALTER TABLE ");
-	add_target(b, m);
-	buf_addz(b, " ADD PRIMARY KEY (");
-	if (m->kind == MERGE_UPSERT) {
-		add_key(b, m);
-		buf_addch(b, ')');
-		return;
-	}
-	add_column_name(b, m, m->surrogate);
-	buf_addz(b, "); CREATE INDEX ON ");
-	add_target(b, m);
-	buf_addz(b, " (");
-	add_key(b, m);
-	buf_addz(b, ", ");
-	add_column_name(b, m, m->surrogate);
-	buf_addch(b, ')');
+	if (m->kind == MERGE_UPSERT)
+		add(b, m, "ALTER TABLE {TARGET} ADD PRIMARY KEY ({KEY})");
+	else if (m->kind == MERGE_HISTORY)
+		add(b, m, "ALTER TABLE {TARGET} ADD PRIMARY KEY ({SURROGATE});"
+			  " CREATE INDEX ON {TARGET} ({KEY}, {SURROGATE})");
 }
 
 static void add_names(struct buf *b, char *const *names, size_t count)
@@ -166,14 +148,10 @@ static void add_names(struct buf *b, char *const *names, size_t count)
 void merge_add_foreign(struct buf *b, const struct merge *m, const struct wire_foreign *f,
 		       bool deferrable)
 {
-	buf_addz(b, "ALTER TABLE ");
-	add_target(b, m);
-	buf_addz(b, " ADD FOREIGN KEY");
+	add(b, m, "ALTER TABLE {TARGET} ADD FOREIGN KEY");
 	add_names(b, f->columns, f->count);
 	buf_addz(b, " REFERENCES ");
-	pg_add_ident(b, str_of(m->schema));
-	buf_addch(b, '.');
-	pg_add_ident(b, str_of(f->table));
+	pg_add_qualified(b, m->schema, f->table);
 	add_names(b, f->parent_columns, f->count);
 	if (deferrable)
 		buf_addz(b, " DEFERRABLE");
@@ -181,32 +159,20 @@ void merge_add_foreign(struct buf *b, const struct merge *m, const struct wire_f
 
 void merge_add_column(struct buf *b, const struct merge *m, size_t i)
 {
-	buf_addz(b, "ALTER TABLE ");
-	add_target(b, m);
-	buf_addz(b, " ADD COLUMN ");
+	add(b, m, "ALTER TABLE {TARGET} ADD COLUMN ");
 	add_definition(b, m, i);
 	buf_addch(b, ';');
 }
 
-/* "a" DESC, ... over the key */
-static void add_key_down(struct buf *b, const struct merge *m)
-{
-	for (size_t i = 0; i < m->key_count; i++) {
-		add_column_name(b, m, m->key[i]);
-		buf_addz(b, " DESC, ");
-	}
-}
-
 void merge_add_current(struct buf *b, const struct merge *m, const char *columns)
 {
-	buf_addf(b, "SELECT %s FROM (SELECT DISTINCT ON (", columns);
-	add_key(b, m);
-	buf_addz(b, ") * FROM ");
-	add_target(b, m);
-	buf_addz(b, " ORDER BY ");
-	add_key_down(b, m);
-	add_column_name(b, m, m->surrogate);
-	buf_addz(b, " DESC) AS newest");
+	buf_addf(b, "SELECT %s FROM ", columns);
+	add(b, m, "(SELECT DISTINCT ON ({KEY}) * FROM {TARGET} ORDER BY ");
+	for (size_t i = 0; i < m->key_count; i++) {
+		add_name(b, m, m->key[i]);
+		buf_addz(b, " DESC, ");
+	}
+	add(b, m, "{SURROGATE} DESC) AS newest");
 	if (m->marked)
 		buf_addz(b, " WHERE NOT \"" MERGE_DELETED "\"");
 }
@@ -215,337 +181,162 @@ void merge_add_current(struct buf *b, const struct merge *m, const char *columns
 
 void merge_add_stage(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "CREATE TEMP TABLE ");
-	buf_addf(b, "starpipe_stage_%zu (line", m->table->index);
-	for (size_t i = 0; i < m->table->column_count; i++)
-		if (m->loaded[i])
-			buf_addf(b, ", c%zu", i);
-	buf_addz(b, ") ON COMMIT DROP AS SELECT 0::int8");
-	for (size_t i = 0; i < m->table->column_count; i++)
-		if (m->loaded[i]) {
-			buf_addz(b, ", ");
-			add_column_name(b, m, i);
-		}
-	buf_addz(b, " FROM ");
-	add_target(b, m);
-	buf_addz(b, " WITH NO DATA");
+	add(b, m, "CREATE TEMP TABLE {stage} (line{, loaded}) ON COMMIT DROP AS"
+		  " SELECT 0::int8{, LOADED} FROM {TARGET} WITH NO DATA");
 }
 
 void merge_add_gone(struct buf *b, const struct merge *m)
 {
-	buf_addf(b, "CREATE TEMP TABLE starpipe_gone_%zu (line, ", m->table->index);
-	add_stage_key(b, m);
-	buf_addz(b, ") ON COMMIT DROP AS SELECT 0::int8, ");
-	add_key(b, m);
-	buf_addz(b, " FROM ");
-	add_target(b, m);
-	buf_addz(b, " WITH NO DATA");
+	add(b, m, "CREATE TEMP TABLE {gone} (line, {key}) ON COMMIT DROP AS"
+		  " SELECT 0::int8, {KEY} FROM {TARGET} WITH NO DATA");
 }
 
 void merge_add_copy(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "COPY ");
-	add_stage(b, m);
-	buf_addz(b, " FROM STDIN");
+	add(b, m, "COPY {stage} FROM STDIN");
 }
 
 void merge_add_copy_gone(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "COPY ");
-	add_gone(b, m);
-	buf_addz(b, " FROM STDIN");
-}
-
-/* GROUP BY the key, and only those with several rows */
-static void add_several(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, " FROM ");
-	add_stage(b, m);
-	buf_addz(b, " GROUP BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " HAVING count(*) > 1");
+	add(b, m, "COPY {gone} FROM STDIN");
 }
 
 void merge_add_prune(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "DELETE FROM ");
-	add_stage(b, m);
-	buf_addz(b, " AS s USING (SELECT ");
-	add_stage_key(b, m);
-	buf_addz(b, ", max(line) AS last");
-	add_several(b, m);
-	buf_addz(b, ") AS t WHERE s.line < t.last");
-	for (size_t i = 0; i < m->key_count; i++)
-		buf_addf(b, " AND s.c%zu = t.c%zu", m->key[i], m->key[i]);
+	add(b, m, "DELETE FROM {stage} AS s USING (SELECT {key}, max(line) AS last FROM {stage}"
+		  " GROUP BY {key} HAVING count(*) > 1) AS g WHERE s.line < g.last AND {same}");
 }
 
 /* --- deletes --- */
 
 void merge_add_truncate(struct buf *b, const struct merge *m, uint64_t line)
 {
-	buf_addz(b, "INSERT INTO ");
-	add_gone(b, m);
-	buf_addf(b, " SELECT %llu, k.* FROM (SELECT ", (unsigned long long)line);
-	add_stage_key(b, m);
-	buf_addz(b, " FROM ");
-	add_stage(b, m);
-	buf_addz(b, " UNION SELECT ");
-	add_key(b, m);
-	buf_addz(b, " FROM ");
-	add_target(b, m);
-	buf_addz(b, ") AS k");
+	add(b, m, "INSERT INTO {gone} SELECT ");
+	buf_add_u64(b, line);
+	add(b, m, ", k.* FROM (SELECT {key} FROM {stage} UNION SELECT {KEY} FROM {TARGET}) AS k");
 }
 
 void merge_add_outdated(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "DELETE FROM ");
-	add_stage(b, m);
-	buf_addz(b, " AS s USING (SELECT ");
-	add_stage_key(b, m);
-	buf_addz(b, ", max(line) AS last FROM ");
-	add_gone(b, m);
-	buf_addz(b, " GROUP BY ");
-	add_stage_key(b, m);
-	buf_addz(b, ") AS g WHERE s.line < g.last AND ");
-	add_gone_match(b, m);
+	add(b, m, "DELETE FROM {stage} AS s USING (SELECT {key}, max(line) AS last FROM {gone}"
+		  " GROUP BY {key}) AS g WHERE s.line < g.last AND {same}");
 }
 
 void merge_add_gone_column(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "ALTER TABLE ");
-	add_stage(b, m);
-	buf_addz(b, " ADD COLUMN gone boolean NOT NULL DEFAULT false");
+	add(b, m, "ALTER TABLE {stage} ADD COLUMN gone boolean NOT NULL DEFAULT false");
 }
 
-/* Every delete with the line of the row before it in the step, NULL if there is none. */
-static void add_row_before(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, "(SELECT *, max(line) FILTER (WHERE is_row) OVER (PARTITION BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " ORDER BY line) AS before FROM (SELECT line, true AS is_row, ");
-	add_stage_key(b, m);
-	buf_addz(b, " FROM ");
-	add_stage(b, m);
-	buf_addz(b, " UNION ALL SELECT line, false, ");
-	add_stage_key(b, m);
-	buf_addz(b, " FROM ");
-	add_gone(b, m);
-	buf_addz(b, ") AS e) AS s");
-}
-
-/* The newest version in the table, of a key without a row in the step. */
-static void add_target_before(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, " LEFT JOIN LATERAL (SELECT t.* FROM ");
-	add_target(b, m);
-	buf_addz(b, " AS t WHERE s.before IS NULL AND ");
-	add_key_match(b, m);
-	if (m->kind == MERGE_HISTORY) {
-		buf_addz(b, " ORDER BY t.");
-		add_column_name(b, m, m->surrogate);
-		buf_addz(b, " DESC LIMIT 1");
-	}
-	buf_addz(b, ") AS t ON true");
-}
-
+/* s is every row and delete of the step, with the line of the row before it in the step, NULL if
+ * there is none; r is that row, and t, where there is none, the target's newest version. */
 void merge_add_markers(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "INSERT INTO ");
-	add_stage(b, m);
-	buf_addz(b, " SELECT s.line");
+	add(b, m, "INSERT INTO {stage} SELECT s.line");
 	for (size_t i = 0; i < m->table->column_count; i++)
-		if (m->loaded[i] && !m->fresh) {
-			buf_addf(b, ", CASE WHEN s.before IS NULL THEN t.");
-			add_column_name(b, m, i);
+		if (m->loaded[i]) {
+			buf_addz(b, ", CASE WHEN s.before IS NULL THEN t.");
+			add_name(b, m, i);
 			buf_addf(b, " ELSE r.c%zu END", i);
-		} else if (m->loaded[i]) {
-			buf_addf(b, ", r.c%zu", i);
 		}
-	buf_addz(b, ", true FROM ");
-	add_row_before(b, m);
-	buf_addz(b, " LEFT JOIN ");
-	add_stage(b, m);
-	buf_addz(b, " AS r ON r.line = s.before");
-	if (!m->fresh)
-		add_target_before(b, m);
-	buf_addz(b, " WHERE NOT s.is_row AND (s.before IS NOT NULL");
-	if (!m->fresh) {
-		buf_addz(b, " OR t.");
-		add_column_name(b, m, m->key[0]);
-		buf_addz(b, " IS NOT NULL");
-	}
-	buf_addch(b, ')');
+	add(b, m, ", true FROM (SELECT *, max(line) FILTER (WHERE is_row)"
+		  "   OVER (PARTITION BY {key} ORDER BY line) AS before"
+		  "  FROM (SELECT line, true AS is_row, {key} FROM {stage}"
+		  "   UNION ALL SELECT line, false, {key} FROM {gone}) AS e) AS s"
+		  " LEFT JOIN {stage} AS r ON r.line = s.before"
+		  " LEFT JOIN LATERAL (SELECT t.* FROM {TARGET} AS t"
+		  "  WHERE s.before IS NULL AND {match}");
+	if (m->kind == MERGE_HISTORY)
+		add(b, m, " ORDER BY t.{SURROGATE} DESC LIMIT 1");
+	add(b, m, ") AS t ON true WHERE NOT s.is_row AND (s.before IS NOT NULL OR t.");
+	add_name(b, m, m->key[0]);
+	buf_addz(b, " IS NOT NULL)");
 }
 
 void merge_add_deleted_column(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "ALTER TABLE ");
-	add_target(b, m);
-	buf_addz(b, " ADD COLUMN \"" MERGE_DELETED "\" boolean NOT NULL DEFAULT false");
+	add(b, m, "ALTER TABLE {TARGET} ADD COLUMN \"" MERGE_DELETED "\" boolean NOT NULL"
+		  " DEFAULT false");
 }
 
 void merge_add_delete(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "DELETE FROM ");
-	add_target(b, m);
-	buf_addz(b, " AS t USING ");
-	add_gone(b, m);
-	buf_addz(b, " AS s WHERE ");
-	add_key_match(b, m);
-	if (m->kind == MERGE_HISTORY)
-		return;
-	buf_addz(b, " AND NOT EXISTS (SELECT FROM ");
-	add_stage(b, m);
-	buf_addz(b, " AS g WHERE ");
-	add_gone_match(b, m);
-	buf_addch(b, ')');
+	add(b, m, "DELETE FROM {TARGET} AS t USING {gone} AS s WHERE {match}");
+	if (m->kind != MERGE_HISTORY)
+		add(b, m, " AND NOT EXISTS (SELECT FROM {stage} AS g WHERE {same})");
 }
 
 /* --- rows --- */
 
 void merge_add_several(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "SELECT");
-	add_several(b, m);
-	buf_addz(b, " LIMIT 1");
+	add(b, m, "SELECT FROM {stage} GROUP BY {key} HAVING count(*) > 1 LIMIT 1");
 }
 
-/* A version in 32 characters. Deletes are all alike: what went before them tells of which row. */
-static void add_stage_digest(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, m->marked && m->markers ? "CASE WHEN s.gone THEN md5('') ELSE " : "");
-	buf_addz(b, "md5(ROW(");
-	add_stage_columns(b, m, "s.");
-	buf_addz(b, m->marked && m->markers ? ")::text) END AS v" : ")::text) AS v");
-}
-
-static void add_target_digest(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, m->marked ? "CASE WHEN t.\"" MERGE_DELETED "\" THEN md5('') ELSE " : "");
-	buf_addz(b, "md5(ROW(");
-	add_target_columns(b, m, "t.");
-	buf_addz(b, m->marked ? ")::text) END AS v" : ")::text) AS v");
-}
-
-/* WITH versions: those of keys that have several rows in the step, numbered, without repeats. */
-static void add_step_versions(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, "WITH many AS (SELECT ");
-	add_stage_key(b, m);
-	add_several(b, m);
-	buf_addz(b, "), rows AS (SELECT s.*, ");
-	add_stage_digest(b, m);
-	buf_addz(b, " FROM ");
-	add_stage(b, m);
-	buf_addz(b, " AS s JOIN many AS g ON ");
-	add_gone_match(b, m);
-	buf_addz(b, "), versions AS (SELECT line, v, row_number() OVER (PARTITION BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " ORDER BY line) AS n, ");
-	add_stage_key(b, m);
-	buf_addz(b, " FROM (SELECT *, lag(v) OVER (PARTITION BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " ORDER BY line) AS before FROM rows) AS r WHERE v IS DISTINCT FROM before)");
-}
-
-/* WITH both: of each such key the step's versions, and as many of the table's newest, as text. */
-static void add_both_ends(struct buf *b, const struct merge *m)
-{
-	buf_addz(b, ", step AS (SELECT count(*) AS count, string_agg(v, '' ORDER BY n) AS step, ");
-	add_stage_key(b, m);
-	buf_addz(b, " FROM versions GROUP BY ");
-	add_stage_key(b, m);
-	buf_addz(b, "), both_ends AS (SELECT *, right(known, 32) AS newest FROM step AS s, LATERAL "
-		    "(SELECT string_agg(v, '' ORDER BY n) AS known FROM (SELECT t.");
-	add_column_name(b, m, m->surrogate);
-	buf_addz(b, " AS n, ");
-	add_target_digest(b, m);
-	buf_addz(b, " FROM ");
-	add_target(b, m);
-	buf_addz(b, " AS t WHERE ");
-	add_key_match(b, m);
-	buf_addz(b, " ORDER BY t.");
-	add_column_name(b, m, m->surrogate);
-	buf_addz(b, " DESC LIMIT s.count) AS t) AS t)");
-}
-
-/* The longest beginning of the step's versions that is an end of the table's ends with a version
+/* many: the keys that have several rows in the step. versions: theirs, numbered, without repeats,
+ * each in 32 characters (v); deletes are all alike, what went before them tells of which row.
+ * both_ends: of each such key the step's versions, and as many of the table's newest, as text.
+ * The longest beginning of the step's versions that is an end of the table's ends with a version
  * equal to the newest one, so only those are compared at length. */
 void merge_add_repeats(struct buf *b, const struct merge *m)
 {
-	add_step_versions(b, m);
-	add_both_ends(b, m);
-	buf_addz(b, " DELETE FROM ");
-	add_stage(b, m);
-	buf_addz(b, " AS s USING (SELECT max(line) AS last, ");
-	add_stage_key(b, m);
-	buf_addz(b, " FROM versions JOIN both_ends USING (");
-	add_stage_key(b, m);
-	buf_addz(b, ") WHERE v = newest AND left(step, 32 * n::int) = right(known, 32 * n::int)"
-		    " GROUP BY ");
-	add_stage_key(b, m);
-	buf_addz(b, ") AS g WHERE s.line <= g.last AND ");
-	add_gone_match(b, m);
+	add(b, m, "WITH many AS (SELECT {key} FROM {stage} GROUP BY {key} HAVING count(*) > 1),"
+		  " rows AS (SELECT s.*, ");
+	add(b, m, m->marked && m->markers ?
+			  "CASE WHEN s.gone THEN md5('') ELSE md5(ROW({s.loaded})::text) END" :
+			  "md5(ROW({s.loaded})::text)");
+	add(b, m, " AS v FROM {stage} AS s JOIN many AS g ON {same}),"
+		  " versions AS (SELECT line, v, {key},"
+		  "   row_number() OVER (PARTITION BY {key} ORDER BY line) AS n"
+		  "  FROM (SELECT *, lag(v) OVER (PARTITION BY {key} ORDER BY line) AS before"
+		  "   FROM rows) AS r WHERE v IS DISTINCT FROM before),"
+		  " step AS (SELECT count(*) AS count, string_agg(v, '' ORDER BY n) AS step, {key}"
+		  "  FROM versions GROUP BY {key}),"
+		  " both_ends AS (SELECT *, right(known, 32) AS newest FROM step AS s, LATERAL"
+		  "  (SELECT string_agg(v, '' ORDER BY n) AS known"
+		  "   FROM (SELECT t.{SURROGATE} AS n, ");
+	add(b, m, m->marked ? "CASE WHEN t.\"" MERGE_DELETED "\" THEN md5('')"
+			      " ELSE md5(ROW({t.LOADED})::text) END" :
+			      "md5(ROW({t.LOADED})::text)");
+	add(b, m, " AS v FROM {TARGET} AS t WHERE {match}"
+		  "    ORDER BY t.{SURROGATE} DESC LIMIT s.count) AS t) AS t)"
+		  " DELETE FROM {stage} AS s USING (SELECT max(line) AS last, {key}"
+		  "   FROM versions JOIN both_ends USING ({key})"
+		  "   WHERE v = newest AND left(step, 32 * n::int) = right(known, 32 * n::int)"
+		  "   GROUP BY {key}) AS g WHERE s.line <= g.last AND {same}");
 }
 
 /* A version is new when it differs from the one before it: of the same step, else the newest in
  * the table. The surrogate is drawn outside of all that, for inserted rows only, in load order. */
 static void add_new_versions(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "(SELECT *, lag(ROW(");
-	add_stage_version(b, m, "");
-	buf_addz(b, ")) OVER (PARTITION BY ");
-	add_stage_key(b, m);
-	buf_addz(b, " ORDER BY line) AS before FROM ");
-	add_stage(b, m);
-	buf_addz(b, ") AS s WHERE (");
-	if (!m->fresh) {
-		buf_addz(b, "coalesce(s.before, (SELECT ROW(");
-		add_target_version(b, m, "t.");
-		buf_addz(b, ") FROM ");
-		add_target(b, m);
-		buf_addz(b, " AS t WHERE ");
-		add_key_match(b, m);
-		buf_addz(b, " ORDER BY t.");
-		add_column_name(b, m, m->surrogate);
-		buf_addz(b, " DESC LIMIT 1))");
-	} else {
-		buf_addz(b, "s.before");
-	}
-	buf_addz(b, " *<> ROW(");
-	add_stage_version(b, m, "s.");
-	buf_addz(b, ")::record) IS NOT FALSE ORDER BY s.line");
+	add(b, m, "(SELECT *, lag(ROW({version})) OVER (PARTITION BY {key} ORDER BY line)"
+		  " AS before FROM {stage}) AS s WHERE (");
+	add(b, m, m->fresh ? "s.before" :
+			     "coalesce(s.before, (SELECT ROW({t.VERSION}) FROM {TARGET} AS t"
+			     " WHERE {match} ORDER BY t.{SURROGATE} DESC LIMIT 1))");
+	add(b, m, " *<> ROW({s.version})::record) IS NOT FALSE ORDER BY s.line");
+}
+
+static bool loads_something(const struct merge *m)
+{
+	for (size_t i = 0; i < m->table->column_count; i++)
+		if (m->loaded[i])
+			return true;
+	return false;
 }
 
 void merge_add_insert(struct buf *b, const struct merge *m)
 {
-	size_t open;
-
-	buf_addz(b, "INSERT INTO ");
-	add_target(b, m);
-	open = b->len;
-	buf_addz(b, " (");
-	add_target_version(b, m, "");
-	if (b->len == open + 2) /* a table without columns has no list of them */
-		b->len = open;
-	else
-		buf_addz(b, ") OVERRIDING SYSTEM VALUE");
-	buf_addz(b, " SELECT ");
-	add_stage_version(b, m, "s.");
-	buf_addz(b, " FROM ");
-	if (m->kind == MERGE_HISTORY) {
+	add(b, m, "INSERT INTO {TARGET}");
+	if (loads_something(m)) /* a list of no columns is no SQL */
+		add(b, m, " ({VERSION}) OVERRIDING SYSTEM VALUE");
+	add(b, m, " SELECT {s.version} FROM ");
+	if (m->kind == MERGE_HISTORY)
 		add_new_versions(b, m);
-		return;
-	}
-	add_stage(b, m);
-	buf_addz(b, " AS s");
-	if (m->kind == MERGE_UPSERT && !m->fresh) {
-		buf_addz(b, " WHERE NOT EXISTS (SELECT FROM ");
-		add_target(b, m);
-		buf_addz(b, " AS t WHERE ");
-		add_key_match(b, m);
-		buf_addch(b, ')');
-	}
+	else
+		add(b, m, "{stage} AS s");
+	if (m->kind == MERGE_UPSERT && !m->fresh)
+		add(b, m, " WHERE NOT EXISTS (SELECT FROM {TARGET} AS t WHERE {match})");
 }
 
 /* Equal keys may differ: 1.0 and 1.00. Not integers, which as identity columns could not be set. */
@@ -553,53 +344,40 @@ static bool can_differ(const struct merge *m, size_t column)
 {
 	enum pg_base base = m->types[column].base;
 
-	return !is_key(m, column) || base < PG_INT2 || base > PG_INT8;
+	for (size_t i = 0; i < m->key_count; i++)
+		if (m->key[i] == column)
+			return base < PG_INT2 || base > PG_INT8;
+	return true;
 }
 
 void merge_add_update(struct buf *b, const struct merge *m)
 {
 	size_t start = b->len, n = 0;
 
-	buf_addz(b, "UPDATE ");
-	add_target(b, m);
-	buf_addz(b, " AS t SET ");
+	add(b, m, "UPDATE {TARGET} AS t SET ");
 	for (size_t i = 0; i < m->table->column_count; i++)
 		if (m->loaded[i] && can_differ(m, i)) {
 			buf_addz(b, n++ ? ", " : "");
-			add_column_name(b, m, i);
+			add_name(b, m, i);
 			buf_addf(b, " = s.c%zu", i);
 		}
 	if (m->marked)
 		buf_addf(b, "%s\"" MERGE_DELETED "\" = %s", n++ ? ", " : "",
 			 m->markers ? "s.gone" : "false");
-	if (n == 0) {
+	add(b, m, " FROM {stage} AS s WHERE {match}"
+		  " AND ROW({t.VERSION})::record *<> ROW({s.version})::record");
+	if (n == 0)
 		b->len = start;
-		return;
-	}
-	buf_addz(b, " FROM ");
-	add_stage(b, m);
-	buf_addz(b, " AS s WHERE ");
-	add_key_match(b, m);
-	buf_addz(b, " AND ROW(");
-	add_target_version(b, m, "t.");
-	buf_addz(b, ")::record *<> ROW(");
-	add_stage_version(b, m, "s.");
-	buf_addz(b, ")::record");
 }
 
 void merge_add_differ(struct buf *b, const struct merge *m)
 {
-	buf_addz(b, "SELECT (SELECT count(*) FROM ");
-	add_target(b, m);
-	buf_addz(b, ") <> (SELECT count(*) FROM ");
-	add_stage(b, m);
-	buf_addz(b, ") OR EXISTS (SELECT ROW(");
-	add_target_columns(b, m, "");
-	buf_addz(b, ")::text FROM ");
-	add_target(b, m);
-	buf_addz(b, " EXCEPT ALL SELECT ROW(");
-	add_stage_columns(b, m, "");
-	buf_addz(b, ")::text FROM ");
-	add_stage(b, m);
-	buf_addch(b, ')');
+	add(b, m, "SELECT WHERE (SELECT count(*) FROM {TARGET}) <> (SELECT count(*) FROM {stage})"
+		  " OR EXISTS (SELECT ROW({LOADED})::text FROM {TARGET}"
+		  "  EXCEPT ALL SELECT ROW({loaded})::text FROM {stage})");
+}
+
+void merge_add_empty(struct buf *b, const struct merge *m)
+{
+	add(b, m, "DELETE FROM {TARGET}");
 }

@@ -24,8 +24,7 @@
 
 enum merge_kind {
 	MERGE_UPSERT,  /* one row per key, the last one wins */
-	MERGE_HISTORY, /* one row per version of a key, numbered by a column the warehouse generates
-			*/
+	MERGE_HISTORY, /* one row per version of a key, numbered by a generated column */
 	MERGE_REPLACE  /* no key: the step's rows are the table's contents */
 };
 
@@ -42,6 +41,9 @@ struct merge {
 	bool marked;        /* it has the column _deleted */
 	bool markers;       /* the stage has the column gone */
 };
+
+/* Each function appends a statement; most of them are a merge_sql. */
+typedef void (*merge_sql)(struct buf *b, const struct merge *m);
 
 /* CREATE TABLE, without its key: an index is built faster behind the first rows than with them. */
 void merge_add_create(struct buf *b, const struct merge *m);
@@ -106,7 +108,8 @@ void merge_add_insert(struct buf *b, const struct merge *m);
 /* MERGE_UPSERT: rows that differ. An empty text when there is nothing that could. */
 void merge_add_update(struct buf *b, const struct merge *m);
 
-/* MERGE_REPLACE: a query for one boolean: do table and stage differ? */
+/* MERGE_REPLACE: a query that has a row if table and stage differ; and what empties the table. */
 void merge_add_differ(struct buf *b, const struct merge *m);
+void merge_add_empty(struct buf *b, const struct merge *m);
 
 #endif

@@ -169,18 +169,11 @@ int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool 
 	PGresult *res = NULL;
 	int rc;
 
-	pgio_add_qualified(&name, schema, table);
+	pg_add_qualified(&name, schema, table);
 	params[0] = name.data;
 	rc = pgio_query(conn, "SELECT to_regclass($1) IS NOT NULL", 1, params, &res, e);
 	*there = rc == OK && PQgetvalue(res, 0, 0)[0] == 't';
 	PQclear(res);
 	buf_release(&name);
 	return rc;
-}
-
-void pgio_add_qualified(struct buf *b, const char *schema, const char *table)
-{
-	pg_add_ident(b, str_of(schema));
-	buf_addch(b, '.');
-	pg_add_ident(b, str_of(table));
 }

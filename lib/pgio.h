@@ -39,7 +39,4 @@ int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *wh
 int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there,
 		      struct err *e);
 
-/* Append "schema"."table". */
-void pgio_add_qualified(struct buf *b, const char *schema, const char *table);
-
 #endif

@@ -152,6 +152,13 @@ void pg_add_ident(struct buf *b, struct str name)
 	buf_addch(b, '"');
 }
 
+void pg_add_qualified(struct buf *b, const char *schema, const char *table)
+{
+	pg_add_ident(b, str_of(schema));
+	buf_addch(b, '.');
+	pg_add_ident(b, str_of(table));
+}
+
 void pg_add_literal(struct buf *b, struct str text)
 {
 	bool escapes = text.len && memchr(text.data, '\\', text.len);

@@ -37,8 +37,9 @@ void pg_type_add_name(struct buf *b, const struct pg_type *t);
  * keyword ("char") can change its meaning. name is the wire's. */
 void pg_type_add_sql(struct buf *b, struct str name);
 
-/* An SQL identifier, quoted always. */
+/* An SQL identifier, quoted always; and "schema"."table". */
 void pg_add_ident(struct buf *b, struct str name);
+void pg_add_qualified(struct buf *b, const char *schema, const char *table);
 
 /* An SQL literal: '...', with E where a backslash is in it. */
 void pg_add_literal(struct buf *b, struct str text);

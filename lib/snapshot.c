@@ -316,7 +316,7 @@ static int add_newest(const struct snapshot *s, PGconn *conn, const struct wire_
 	if (is_time(c))
 		pg_type_add_sql(&sql, str_of(c->type_name));
 	buf_addz(&sql, ")::text FROM ");
-	pgio_add_qualified(&sql, s->schema, t->name);
+	pg_add_qualified(&sql, s->schema, t->name);
 	buf_addz(&sql, " HAVING max(");
 	pg_add_ident(&sql, str_of(c->name));
 	buf_addz(&sql, ") IS NOT NULL"); /* least() would give now() for an empty table */

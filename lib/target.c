@@ -35,6 +35,20 @@ static int run(PGconn *conn, const struct buf *sql, const char *what, const stru
 	return rc;
 }
 
+/* The same for a statement of merge.h; an empty one is none. */
+static int apply(struct target *t, PGconn *conn, merge_sql add, const char *what, uint64_t *count,
+		 struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc = OK;
+
+	add(&sql, &t->merge);
+	if (sql.len)
+		rc = run(conn, &sql, what, t, count, e);
+	buf_release(&sql);
+	return rc;
+}
+
 /* --- before the first row --- */
 
 static int refuse(const struct target *t, const char *why, struct err *e)
@@ -112,13 +126,9 @@ static int choose_kind(struct target *t, struct err *e)
 
 static int create(struct target *t, PGconn *conn, struct err *e)
 {
-	struct buf sql = { 0 };
-	int rc;
+	int rc = apply(t, conn, merge_add_create, "create", NULL, e);
 
-	merge_add_create(&sql, &t->merge);
-	rc = run(conn, &sql, "create", t, NULL, e);
 	t->merge.fresh = rc == OK;
-	buf_release(&sql);
 	return rc;
 }
 
@@ -309,9 +319,9 @@ static int keep_view(struct target *t, PGconn *conn, struct err *e)
 	PGresult *res = NULL;
 	int rc;
 
-	pgio_add_qualified(&table, t->merge.schema, t->merge.table->name);
+	pg_add_qualified(&table, t->merge.schema, t->merge.table->name);
 	buf_addf(&name, "current_%s", t->merge.table->name);
-	pgio_add_qualified(&view, t->merge.schema, name.data);
+	pg_add_qualified(&view, t->merge.schema, name.data);
 	params[1] = table.data;
 	params[2] = view.data;
 	params[3] = t->merge.marked ? MERGE_DELETED : "";
@@ -337,7 +347,7 @@ static int know(struct target *t, PGconn *conn, bool bare, struct err *e)
 	t->notnull = xcalloc(w->column_count, sizeof(*t->notnull));
 	t->merge.loaded = t->loaded;
 	t->merge.types = t->types;
-	pgio_add_qualified(&name, t->merge.schema, w->name);
+	pg_add_qualified(&name, t->merge.schema, w->name);
 	if ((rc = choose_kind(t, e)) != OK ||
 	    (rc = pgio_table_exists(conn, t->merge.schema, w->name, &there, e)) != OK)
 		goto done;
@@ -367,36 +377,34 @@ int target_open(struct target *t, PGconn *conn, const char *schema, const struct
 	return OK;
 }
 
-int target_stage(struct target *t, PGconn *conn, struct err *e)
+/* A temporary table and the COPY into it. */
+static int stage(struct target *t, PGconn *conn, struct copy_in_table *copy, merge_sql add_table,
+		 merge_sql add_copy, const char *what, struct err *e)
 {
 	struct buf sql = { 0 };
-	int rc;
 
-	merge_add_stage(&sql, &t->merge);
-	rc = run(conn, &sql, "stage rows of", t, NULL, e);
-	buf_reset(&sql);
-	merge_add_copy(&sql, &t->merge);
-	free(t->copy.sql);
-	t->copy.sql = sql.data;
-	t->copy.table = t->merge.table;
+	add_copy(&sql, &t->merge);
+	free(copy->sql);
+	copy->sql = sql.data;
+	copy->table = t->merge.table;
+	return apply(t, conn, add_table, what, NULL, e);
+}
+
+int target_stage(struct target *t, PGconn *conn, struct err *e)
+{
+	int rc = stage(t, conn, &t->copy, merge_add_stage, merge_add_copy, "stage rows of", e);
+
 	t->staged = rc == OK;
 	return rc;
 }
 
 int target_stage_deletes(struct target *t, PGconn *conn, struct err *e)
 {
-	struct buf sql = { 0 };
 	int rc;
 
 	if (t->merge.kind == MERGE_REPLACE)
 		return refuse(t, "it has no key by which a deleted row could be told", e);
-	merge_add_gone(&sql, &t->merge);
-	rc = run(conn, &sql, "stage deletes of", t, NULL, e);
-	buf_reset(&sql);
-	merge_add_copy_gone(&sql, &t->merge);
-	free(t->gone.sql);
-	t->gone.sql = sql.data;
-	t->gone.table = t->merge.table;
+	rc = stage(t, conn, &t->gone, merge_add_gone, merge_add_copy_gone, "stage deletes of", e);
 	t->deletes = rc == OK;
 	return rc;
 }
@@ -479,58 +487,42 @@ int target_truncated(struct target *t, PGconn *conn, uint64_t line_no, struct er
 
 /* --- the end of a step --- */
 
-static int replace(struct target *t, PGconn *conn, struct buf *sql, struct target_counts *counts,
-		   struct err *e)
+static int replace(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
 {
-	PGresult *res = NULL;
-	uint64_t n = 0;
-	bool differ = true;
-	int rc;
+	uint64_t differ = 1, deleted = 0, inserted = 0;
+	int rc = OK;
 
-	if (t->staged) {
-		merge_add_differ(sql, &t->merge);
-		if ((rc = pgio_exec(conn, sql->data, &res, e)) != OK)
-			return err_wrap(e, rc, "table \"%s\"", t->merge.table->name);
-		differ = PQgetvalue(res, 0, 0)[0] == 't';
-		PQclear(res);
-		buf_reset(sql);
-	}
-	if (!differ)
-		return OK;
-	buf_addz(sql, "DELETE FROM ");
-	pgio_add_qualified(sql, t->merge.schema, t->merge.table->name);
-	if ((rc = run(conn, sql, "empty", t, &n, e)) != OK)
-		return rc;
-	counts->deleted += n;
-	if (!t->staged)
-		return OK;
-	buf_reset(sql);
-	merge_add_insert(sql, &t->merge);
-	rc = run(conn, sql, "load", t, &n, e);
-	counts->inserted += n;
+	if (t->staged)
+		rc = apply(t, conn, merge_add_differ, "compare", &differ, e);
+	if (rc == OK && differ)
+		rc = apply(t, conn, merge_add_empty, "empty", &deleted, e);
+	if (rc == OK && differ && t->staged)
+		rc = apply(t, conn, merge_add_insert, "load", &inserted, e);
+	counts->deleted += deleted;
+	counts->inserted += inserted;
 	return rc;
 }
 
 /* Run an INSERT or UPDATE; adds the rows that it wrote to *rows and those that are marked now to
  * counts->deleted. Both come by RETURNING only if the step marks some. */
-static int write_rows(struct target *t, PGconn *conn, const struct buf *sql, const char *what,
+static int write_rows(struct target *t, PGconn *conn, merge_sql add, const char *what,
 		      uint64_t *rows, struct target_counts *counts, struct err *e)
 {
-	static const char counted[] = "WITH done AS (%s RETURNING \"" MERGE_DELETED "\" AS gone) "
-				      "SELECT count(*) FILTER (WHERE NOT gone), count(*) FILTER "
-				      "(WHERE gone) FROM done";
-	struct buf all = { 0 };
+	struct buf sql = { 0 };
 	PGresult *res;
 	uint64_t n = 0;
 	int rc = OK;
 
 	if (!t->merge.markers || !t->merge.marked) {
-		rc = run(conn, sql, what, t, &n, e);
+		rc = apply(t, conn, add, what, &n, e);
 		*rows += n;
 		return rc;
 	}
-	buf_addf(&all, counted, sql->data);
-	res = PQexec(conn, all.data);
+	buf_addz(&sql, "WITH done AS (");
+	add(&sql, &t->merge);
+	buf_addz(&sql, " RETURNING \"" MERGE_DELETED "\" AS gone) SELECT count(*) FILTER "
+		       "(WHERE NOT gone), count(*) FILTER (WHERE gone) FROM done");
+	res = PQexec(conn, sql.data);
 	if (PQresultStatus(res) == PGRES_TUPLES_OK) {
 		*rows += strtoull(PQgetvalue(res, 0, 0), NULL, 10);
 		counts->deleted += strtoull(PQgetvalue(res, 0, 1), NULL, 10);
@@ -538,41 +530,46 @@ static int write_rows(struct target *t, PGconn *conn, const struct buf *sql, con
 		rc = failed(conn, res, what, t, e);
 	}
 	PQclear(res);
-	buf_release(&all);
+	buf_release(&sql);
 	return rc;
 }
 
-/* Make versions of deletes. The target gets its column when there is a first one to be marked. */
-static int mark(struct target *t, PGconn *conn, struct buf *sql, struct err *e)
+/* The target gets its column when there is a first delete to be marked. */
+static int add_deleted_column(struct target *t, PGconn *conn, struct err *e)
 {
-	uint64_t n = 0;
+	struct buf sql = { 0 };
 	int rc;
 
-	merge_add_gone_column(sql, &t->merge);
-	if ((rc = run(conn, sql, "stage deletes of", t, NULL, e)) != OK)
-		return rc;
-	t->merge.markers = true;
-	buf_reset(sql);
-	merge_add_markers(sql, &t->merge);
-	if ((rc = run(conn, sql, "stage deletes of", t, &n, e)) != OK || n == 0 || t->merge.marked)
-		return rc;
-	buf_reset(sql);
-	merge_add_deleted_column(sql, &t->merge);
-	if ((rc = run(conn, sql, "add column \"" MERGE_DELETED "\" to", t, NULL, e)) != OK)
-		return err_hint(e, rc, "%s;", sql->data);
-	t->merge.marked = true;
-	return t->merge.kind == MERGE_HISTORY ? keep_view(t, conn, e) : OK;
+	merge_add_deleted_column(&sql, &t->merge);
+	rc = run(conn, &sql, "add column \"" MERGE_DELETED "\" to", t, NULL, e);
+	if (rc != OK)
+		err_hint(e, rc, "%s;", sql.data);
+	buf_release(&sql);
+	t->merge.marked = rc == OK;
+	return rc == OK && t->merge.kind == MERGE_HISTORY ? keep_view(t, conn, e) : rc;
 }
 
-static int delete_gone(struct target *t, PGconn *conn, struct buf *sql,
-		       struct target_counts *counts, struct err *e)
+/* Make versions of deletes. */
+static int mark(struct target *t, PGconn *conn, struct err *e)
 {
+	uint64_t n = 0;
+	int rc = apply(t, conn, merge_add_gone_column, "stage deletes of", NULL, e);
+
+	t->merge.markers = rc == OK;
+	if (rc == OK)
+		rc = apply(t, conn, merge_add_markers, "stage deletes of", &n, e);
+	return rc == OK && n > 0 && !t->merge.marked ? add_deleted_column(t, conn, e) : rc;
+}
+
+static int delete_gone(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
+{
+	struct buf sql = { 0 };
 	const char *state;
 	PGresult *res;
 	int rc = OK;
 
-	merge_add_delete(sql, &t->merge);
-	res = PQexec(conn, sql->data);
+	merge_add_delete(&sql, &t->merge);
+	res = PQexec(conn, sql.data);
 	if (PQresultStatus(res) == PGRES_COMMAND_OK) {
 		counts->deleted += strtoull(PQcmdTuples(res), NULL, 10);
 	} else {
@@ -583,114 +580,81 @@ static int delete_gone(struct target *t, PGconn *conn, struct buf *sql,
 				 "them.");
 	}
 	PQclear(res);
+	buf_release(&sql);
 	return rc;
 }
 
 /* What has to be done with a step's deletes before its rows are merged. */
-static int prepare_deletes(struct target *t, PGconn *conn, struct buf *sql,
-			   struct target_counts *counts, struct err *e)
+static int prepare_deletes(struct target *t, PGconn *conn, struct target_counts *counts,
+			   struct err *e)
 {
 	int rc;
 
 	if (t->on_delete == TARGET_MARK)
-		return mark(t, conn, sql, e);
-	merge_add_outdated(sql, &t->merge);
-	if ((rc = run(conn, sql, "merge", t, NULL, e)) != OK || t->merge.kind != MERGE_HISTORY)
-		return rc;
-	buf_reset(sql);
-	return delete_gone(t, conn, sql, counts, e);
+		return mark(t, conn, e);
+	rc = apply(t, conn, merge_add_outdated, "merge", NULL, e);
+	return rc == OK && t->merge.kind == MERGE_HISTORY ? delete_gone(t, conn, counts, e) : rc;
 }
 
 /* New rows come first: a changed row may refer to a new one of its own table. */
-static int upsert(struct target *t, PGconn *conn, struct buf *sql, struct target_counts *counts,
-		  struct err *e)
+static int upsert(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
 {
 	uint64_t dropped = 0, inserted = 0;
 	int rc;
 
-	merge_add_prune(sql, &t->merge);
-	if ((rc = run(conn, sql, "merge", t, &dropped, e)) != OK)
-		return rc;
-	buf_reset(sql);
-	merge_add_insert(sql, &t->merge);
-	if ((rc = write_rows(t, conn, sql, "load", &inserted, counts, e)) != OK)
+	if ((rc = apply(t, conn, merge_add_prune, "merge", &dropped, e)) != OK ||
+	    (rc = write_rows(t, conn, merge_add_insert, "load", &inserted, counts, e)) != OK)
 		return rc;
 	counts->inserted += inserted;
-	buf_reset(sql);
-	if (inserted < t->rows - dropped || t->deletes)
-		merge_add_update(sql, &t->merge);
-	return sql->len ? write_rows(t, conn, sql, "update", &counts->updated, counts, e) : OK;
+	if (inserted == t->rows - dropped && !t->deletes)
+		return OK;
+	return write_rows(t, conn, merge_add_update, "update", &counts->updated, counts, e);
 }
 
 /* Only a stream of changes has several versions of a key; of a whole table it has one. */
-static int drop_repeats(struct target *t, PGconn *conn, struct buf *sql, struct err *e)
+static int drop_repeats(struct target *t, PGconn *conn, struct err *e)
 {
 	uint64_t several = 0;
-	int rc;
+	int rc = OK;
 
-	if (t->merge.fresh || t->merge.table->mode == WIRE_FULL)
-		return OK;
-	merge_add_several(sql, &t->merge);
-	if ((rc = run(conn, sql, "merge", t, &several, e)) != OK || several == 0)
-		return rc;
-	buf_reset(sql);
-	merge_add_repeats(sql, &t->merge);
-	return run(conn, sql, "merge", t, NULL, e);
+	if (!t->merge.fresh && t->merge.table->mode == WIRE_CHANGES)
+		rc = apply(t, conn, merge_add_several, "merge", &several, e);
+	return several ? apply(t, conn, merge_add_repeats, "merge", NULL, e) : rc;
 }
 
-static int append(struct target *t, PGconn *conn, bool again, struct buf *sql,
-		  struct target_counts *counts, struct err *e)
-{
-	int rc = again ? drop_repeats(t, conn, sql, e) : OK;
-
-	if (rc != OK)
-		return rc;
-	buf_reset(sql);
-	merge_add_insert(sql, &t->merge);
-	return write_rows(t, conn, sql, "load", &counts->inserted, counts, e);
-}
-
-static int merge_rows(struct target *t, PGconn *conn, bool again, struct buf *sql,
-		      struct target_counts *counts, struct err *e)
+static int merge_rows(struct target *t, PGconn *conn, bool again, struct target_counts *counts,
+		      struct err *e)
 {
 	int rc;
 
 	if (t->merge.kind == MERGE_REPLACE)
-		return replace(t, conn, sql, counts, e);
+		return replace(t, conn, counts, e);
 	if (!t->staged)
 		return OK;
-	if (t->deletes && (rc = prepare_deletes(t, conn, sql, counts, e)) != OK)
+	if (t->deletes && (rc = prepare_deletes(t, conn, counts, e)) != OK)
 		return rc;
-	buf_reset(sql);
 	if (t->merge.kind == MERGE_UPSERT)
-		return upsert(t, conn, sql, counts, e);
-	return append(t, conn, again, sql, counts, e);
+		return upsert(t, conn, counts, e);
+	if (again && (rc = drop_repeats(t, conn, e)) != OK)
+		return rc;
+	return write_rows(t, conn, merge_add_insert, "load", &counts->inserted, counts, e);
 }
 
 int target_merge(struct target *t, PGconn *conn, bool again, struct target_counts *counts,
 		 struct err *e)
 {
-	struct buf sql = { 0 };
-	int rc = merge_rows(t, conn, again, &sql, counts, e);
+	int rc = merge_rows(t, conn, again, counts, e);
 
-	buf_reset(&sql);
-	if (t->merge.fresh)
-		merge_add_primary_key(&sql, &t->merge);
-	if (rc == OK && sql.len)
-		rc = run(conn, &sql, "add the key of", t, NULL, e);
-	buf_release(&sql);
+	if (rc == OK && t->merge.fresh)
+		rc = apply(t, conn, merge_add_primary_key, "add the key of", NULL, e);
 	return rc;
 }
 
 int target_delete(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
 {
-	struct buf sql = { 0 };
-	int rc = OK;
-
 	if (t->deletes && t->on_delete == TARGET_DELETE && t->merge.kind == MERGE_UPSERT)
-		rc = delete_gone(t, conn, &sql, counts, e);
-	buf_release(&sql);
-	return rc;
+		return delete_gone(t, conn, counts, e);
+	return OK;
 }
 
 /* Is there a unique index over exactly these columns of the parent? */
@@ -701,7 +665,7 @@ static int has_key(PGconn *conn, const struct target *t, const struct wire_forei
 	PGresult *res = NULL;
 	int rc;
 
-	pgio_add_qualified(&parent, t->merge.schema, f->table);
+	pg_add_qualified(&parent, t->merge.schema, f->table);
 	buf_addz(&sql, "SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(");
 	pg_add_literal(&sql, buf_str(&parent));
 	buf_addz(&sql,

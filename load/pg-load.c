@@ -74,7 +74,7 @@ static int read_state(struct load *l, const char *column, struct buf *text, stru
 
 	if (rc == OK && there) {
 		buf_addf(&sql, "SELECT %s FROM ", column);
-		pgio_add_qualified(&sql, schema, "starpipe_state");
+		pg_add_qualified(&sql, schema, "starpipe_state");
 		buf_addz(&sql, " WHERE source = $1");
 		rc = pgio_query(l->conn, sql.data, 1, &source, &res, e);
 	}
@@ -102,7 +102,7 @@ static int write_state(struct load *l, const struct buf *receipt, struct err *e)
 	bool there;
 	int rc;
 
-	pgio_add_qualified(&name, schema, "starpipe_state");
+	pg_add_qualified(&name, schema, "starpipe_state");
 	if ((rc = pgio_table_exists(l->conn, schema, "starpipe_state", &there, e)) != OK)
 		goto done;
 	if (!there) {
