@@ -12,16 +12,6 @@ static int ends_early(struct err *e)
 	return err_set(e, BAD_DATA, "a page has fewer values than it says");
 }
 
-static uint32_t load32(const unsigned char *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t load64(const unsigned char *p)
-{
-	return load32(p) | (uint64_t)load32(p + 4) << 32;
-}
-
 bool parquet_values_ints(const struct parquet_leaf *l)
 {
 	return l->type < PQ_BYTES && l->type != PQ_INT96;
@@ -254,9 +244,9 @@ static int begin_booleans(struct parquet_values *v, struct err *e)
 
 	if (len == 0)
 		return OK;
-	if (len < 4 || load32(v->p) > len - 4)
+	if (len < 4 || load_le32(v->p) > len - 4)
 		return err_set(e, BAD_DATA, "a page's runs are longer than the page");
-	parquet_hybrid_init(&v->hybrid, (struct str){ (const char *)v->p + 4, load32(v->p) }, 1);
+	parquet_hybrid_init(&v->hybrid, (struct str){ (const char *)v->p + 4, load_le32(v->p) }, 1);
 	return OK;
 }
 
@@ -356,8 +346,9 @@ static int next_indexed(struct parquet_values *v, size_t n, struct err *e)
 
 static int64_t plain_int(const struct parquet_leaf *l, const unsigned char *p)
 {
-	return l->type == PQ_INT32 ? (int32_t)load32(p) : l->type == PQ_FLOAT ? (int64_t)load32(p) :
-										(int64_t)load64(p);
+	if (l->type == PQ_INT32)
+		return (int32_t)load_le32(p);
+	return l->type == PQ_FLOAT ? (int64_t)load_le32(p) : (int64_t)load_le64(p);
 }
 
 static bool next_text(struct parquet_values *v, struct str *s)
@@ -367,7 +358,7 @@ static bool next_text(struct parquet_values *v, struct str *s)
 	if (v->leaf->type == PQ_BYTES) {
 		if (left < 4)
 			return false;
-		len = load32(v->p);
+		len = load_le32(v->p);
 		v->p += 4;
 		left -= 4;
 	} else {

@@ -90,6 +90,19 @@ struct str parquet_meta_value(const struct parquet_meta *m, const char *key);
 #define PARQUET_KEY_STATE "starpipe.state"     /* the state the step ended with */
 #define PARQUET_KEY_DELETED "starpipe.deleted" /* the column that tells @delete lines from rows */
 
+/* All numbers in a file are little-endian. */
+static inline uint32_t load_le32(const void *p)
+{
+	const unsigned char *u = p;
+
+	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
+}
+
+static inline uint64_t load_le64(const void *p)
+{
+	return load_le32(p) | (uint64_t)load_le32((const char *)p + 4) << 32;
+}
+
 /* The type's count of bytes where every value has as many; 0 for PQ_BYTES and PQ_BOOLEAN. */
 size_t parquet_width(const struct parquet_leaf *l);
 

@@ -271,19 +271,12 @@ static int add_timestamp(struct buf *b, const struct parquet_leaf *l, int64_t v,
 	return rc;
 }
 
-static uint32_t load32(const char *p)
-{
-	const unsigned char *u = (const unsigned char *)p;
-
-	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
-}
-
 /* Nanoseconds of a Julian day, as Spark and Impala wrote timestamps once. */
 static int add_int96(struct buf *b, struct str s, struct err *e)
 {
 	static const struct parquet_leaf micros = { .unit = PQ_MICROS };
-	uint64_t nanos = load32(s.data) | (uint64_t)load32(s.data + 4) << 32;
-	int64_t days = (int64_t)load32(s.data + 8) - JULIAN_1970, usecs;
+	uint64_t nanos = load_le64(s.data);
+	int64_t days = (int64_t)load_le32(s.data + 8) - JULIAN_1970, usecs;
 
 	if (nanos > INT64_MAX || __builtin_mul_overflow(days, USECS_PER_DAY, &usecs) ||
 	    __builtin_add_overflow(usecs, (int64_t)(nanos / 1000), &usecs))
@@ -293,8 +286,8 @@ static int add_int96(struct buf *b, struct str s, struct err *e)
 
 static void add_interval(struct buf *b, struct str s)
 {
-	struct interval iv = { (int32_t)load32(s.data), (int32_t)load32(s.data + 4),
-			       (int64_t)load32(s.data + 8) * 1000 };
+	struct interval iv = { (int32_t)load_le32(s.data), (int32_t)load_le32(s.data + 4),
+			       (int64_t)load_le32(s.data + 8) * 1000 };
 
 	buf_addch(b, '"');
 	interval_format(b, &iv);

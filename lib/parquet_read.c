@@ -68,13 +68,6 @@ static int read_bytes(struct parquet_reader *r, uint64_t offset, size_t len, cha
 	return r->source.read(r->source.arg, offset, len, to, e);
 }
 
-static uint32_t load32(const char *p)
-{
-	const unsigned char *u = (const unsigned char *)p;
-
-	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
-}
-
 static int no_parquet(const char *end, struct err *e)
 {
 	if (memcmp(end + 4, "PARE", 4) == 0)
@@ -98,7 +91,7 @@ static int read_meta(struct parquet_reader *r, struct err *e)
 	if ((rc = read_bytes(r, size - tail, tail, b.data, e)) != OK)
 		goto done;
 	end = b.data + tail - FOOTER_END;
-	len = load32(end);
+	len = load_le32(end);
 	if (memcmp(end + 4, "PAR1", 4) != 0) {
 		rc = no_parquet(end, e);
 	} else if (len > size - FOOTER_END - 4) {
@@ -431,7 +424,7 @@ static int begin_levels(struct input *in, const struct page_header *h, struct st
 		if (h->level_encoding != PQE_RLE || body->len < 4)
 			return err_set(e, BAD_DATA, "a page's levels are malformed");
 		skip = 4;
-		len = load32(body->data);
+		len = load_le32(body->data);
 	}
 	if (len > body->len - skip)
 		return err_set(e, BAD_DATA, "a page's levels are longer than the page");

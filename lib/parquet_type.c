@@ -37,75 +37,49 @@ static int decimal_leaf(struct parquet_leaf *l, const struct wire_column *c, str
 	return OK;
 }
 
-static void plain_leaf(struct parquet_leaf *l, enum parquet_type type)
-{
-	l->type = type;
-	l->logical = PQ_PLAIN;
-}
+#define STRING_LEAF { .type = PQ_BYTES, .logical = PQ_STRING }
+#define TIMESTAMP_LEAF(zone) \
+	{ .type = PQ_INT64, .logical = PQ_TIMESTAMP, .unit = PQ_MICROS, .utc = (zone) }
 
-static void time_leaf(struct parquet_leaf *l, enum parquet_logical logical, bool utc)
-{
-	l->type = logical == PQ_DATE ? PQ_INT32 : PQ_INT64;
-	l->logical = logical;
-	l->unit = logical == PQ_DATE ? 0 : PQ_MICROS;
-	l->utc = utc;
-}
+static const struct {
+	enum parquet_form form;
+	struct parquet_leaf leaf;
+} types[] = {
+	[PG_OTHER] = { PQF_TEXT, STRING_LEAF },
+	[PG_BOOL] = { PQF_BOOL, { .type = PQ_BOOLEAN } },
+	[PG_INT2] = { PQF_INT,
+		      { .type = PQ_INT32, .logical = PQ_INTEGER, .bits = 16, .is_signed = true } },
+	[PG_INT4] = { PQF_INT, { .type = PQ_INT32 } },
+	[PG_INT8] = { PQF_INT, { .type = PQ_INT64 } },
+	[PG_NUMERIC] = { PQF_NUMBER, STRING_LEAF },
+	[PG_FLOAT4] = { PQF_FLOAT, { .type = PQ_FLOAT } },
+	[PG_FLOAT8] = { PQF_FLOAT, { .type = PQ_DOUBLE } },
+	[PG_TEXT] = { PQF_TEXT, STRING_LEAF },
+	[PG_VARCHAR] = { PQF_TEXT, STRING_LEAF },
+	[PG_BPCHAR] = { PQF_TEXT, STRING_LEAF },
+	[PG_DATE] = { PQF_DATE, { .type = PQ_INT32, .logical = PQ_DATE } },
+	[PG_TIME] = { PQF_TIME, { .type = PQ_INT64, .logical = PQ_TIME, .unit = PQ_MICROS } },
+	[PG_TIMESTAMP] = { PQF_TIMESTAMP, TIMESTAMP_LEAF(false) },
+	[PG_TIMESTAMPTZ] = { PQF_TIMESTAMP, TIMESTAMP_LEAF(true) },
+	[PG_INTERVAL] = { PQF_TEXT, STRING_LEAF },
+	[PG_BYTEA] = { PQF_BYTES, { .type = PQ_BYTES } },
+	[PG_JSON] = { PQF_JSON, STRING_LEAF },
+	[PG_JSONB] = { PQF_JSON, STRING_LEAF },
+};
 
 int parquet_leaf_of(struct parquet_leaf *l, enum parquet_form *form, const struct wire_column *c,
 		    bool numeric_text, struct err *e)
 {
-	static const enum parquet_form forms[] = {
-		[PG_BOOL] = PQF_BOOL,
-		[PG_INT2] = PQF_INT,
-		[PG_INT4] = PQF_INT,
-		[PG_INT8] = PQF_INT,
-		[PG_FLOAT4] = PQF_FLOAT,
-		[PG_FLOAT8] = PQF_FLOAT,
-		[PG_DATE] = PQF_DATE,
-		[PG_TIME] = PQF_TIME,
-		[PG_TIMESTAMP] = PQF_TIMESTAMP,
-		[PG_TIMESTAMPTZ] = PQF_TIMESTAMP,
-		[PG_BYTEA] = PQF_BYTES,
-		[PG_JSON] = PQF_JSON,
-		[PG_JSONB] = PQF_JSON,
-		[PG_OTHER] = PQF_TEXT,
-		[PG_TEXT] = PQF_TEXT,
-		[PG_VARCHAR] = PQF_TEXT,
-		[PG_BPCHAR] = PQF_TEXT,
-		[PG_INTERVAL] = PQF_TEXT,
-		[PG_NUMERIC] = PQF_NUMBER,
-	};
+	enum pg_base base = c->type.array ? PG_OTHER : c->type.base;
 
-	*l = (struct parquet_leaf){ .name = c->name, .optional = true, .type = PQ_BYTES,
-				    .logical = PQ_STRING };
-	*form = c->type.array ? PQF_ARRAY : forms[c->type.base];
-	if (c->type.array)
+	*l = types[base].leaf;
+	*form = c->type.array ? PQF_ARRAY : types[base].form;
+	l->name = c->name;
+	l->optional = true;
+	if (base != PG_NUMERIC || numeric_text)
 		return OK;
-	switch (c->type.base) {
-	case PG_BOOL: plain_leaf(l, PQ_BOOLEAN); break;
-	case PG_INT4: plain_leaf(l, PQ_INT32); break;
-	case PG_INT8: plain_leaf(l, PQ_INT64); break;
-	case PG_FLOAT4: plain_leaf(l, PQ_FLOAT); break;
-	case PG_FLOAT8: plain_leaf(l, PQ_DOUBLE); break;
-	case PG_BYTEA: plain_leaf(l, PQ_BYTES); break;
-	case PG_DATE: time_leaf(l, PQ_DATE, false); break;
-	case PG_TIME: time_leaf(l, PQ_TIME, false); break;
-	case PG_TIMESTAMP: time_leaf(l, PQ_TIMESTAMP, false); break;
-	case PG_TIMESTAMPTZ: time_leaf(l, PQ_TIMESTAMP, true); break;
-	case PG_INT2:
-		plain_leaf(l, PQ_INT32);
-		l->logical = PQ_INTEGER;
-		l->bits = 16;
-		l->is_signed = true;
-		break;
-	case PG_NUMERIC:
-		if (numeric_text)
-			break;
-		*form = PQF_DECIMAL;
-		return decimal_leaf(l, c, e);
-	default: break;
-	}
-	return OK;
+	*form = PQF_DECIMAL;
+	return decimal_leaf(l, c, e);
 }
 
 static bool same_leaf(const struct parquet_leaf *a, const struct parquet_leaf *b)
