@@ -132,12 +132,7 @@ static int add_select(const struct extract *x, struct buf *sql, const struct wir
 		buf_add(sql, query, len);
 		buf_addch(sql, '\n'); /* a comment may end it */
 	} else {
-		buf_addz(sql, "SELECT ");
-		for (size_t c = 0; c < t->column_count; c++) {
-			buf_addz(sql, c ? "," : "");
-			pg_add_ident(sql, str_of(t->columns[c].name));
-		}
-		buf_addz(sql, " FROM ");
+		catalog_add_select(sql, t);
 		pg_add_qualified(sql, schema, t->name);
 		if (t->mode == WIRE_CHANGES)
 			rc = snapshot_add_filter(&x->snapshot, t, sql, e);

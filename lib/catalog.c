@@ -125,7 +125,7 @@ static int read_foreign(PGconn *conn, const char *oid, struct wire_table *t, str
 
 /* --- the set --- */
 
-static struct wire_table *find(const struct catalog *c, const char *name)
+struct wire_table *catalog_find(const struct catalog *c, const char *name)
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (strcmp(c->tables[i]->name, name) == 0)
@@ -141,7 +141,7 @@ static void drop_outside(struct catalog *c, struct wire_table *t)
 	for (size_t i = 0; i < t->foreign_count; i++) {
 		struct wire_foreign f = t->foreign[i];
 
-		if (find(c, f.table)) {
+		if (catalog_find(c, f.table)) {
 			t->foreign[kept++] = f;
 			continue;
 		}
@@ -164,7 +164,7 @@ static void place(struct catalog *c, struct wire_table *t, char *state, struct w
 		return;
 	state[t->index] = 1;
 	for (size_t i = 0; i < t->foreign_count; i++)
-		place(c, find(c, t->foreign[i].table), state, out, n);
+		place(c, catalog_find(c, t->foreign[i].table), state, out, n);
 	out[(*n)++] = t;
 }
 
@@ -183,21 +183,6 @@ static void sort_parents_first(struct catalog *c)
 	free(state);
 	free(c->tables);
 	c->tables = out;
-}
-
-static void add_array_param(struct buf *b, const char *const *names, size_t count)
-{
-	buf_addch(b, '{');
-	for (size_t i = 0; i < count; i++) {
-		buf_addz(b, i ? ",\"" : "\"");
-		for (const char *p = names[i]; *p; p++) {
-			if (*p == '"' || *p == '\\')
-				buf_addch(b, '\\');
-			buf_addch(b, *p);
-		}
-		buf_addch(b, '"');
-	}
-	buf_addch(b, '}');
 }
 
 static int missing(PGconn *conn, const char *schema, const char *name, struct err *e)
@@ -233,8 +218,8 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 	const char *params[3];
 	int rc;
 
-	add_array_param(&wanted, names, count);
-	add_array_param(&left_out, except, except_count);
+	pg_add_array(&wanted, names, count);
+	pg_add_array(&left_out, except, except_count);
 	params[0] = schema;
 	params[1] = wanted.data;
 	params[2] = left_out.data;
@@ -254,7 +239,7 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 		wire_table_finish(t);
 	}
 	for (size_t i = 0; i < count && rc == OK; i++)
-		if (!find(c, names[i]))
+		if (!catalog_find(c, names[i]))
 			rc = missing(conn, schema, names[i], e);
 	for (size_t i = 0; i < c->count && rc == OK; i++)
 		drop_outside(c, c->tables[i]);
@@ -326,6 +311,16 @@ done:
 	PQclear(res);
 	PQclear(about);
 	return rc;
+}
+
+void catalog_add_select(struct buf *sql, const struct wire_table *t)
+{
+	buf_addz(sql, "SELECT ");
+	for (size_t i = 0; i < t->column_count; i++) {
+		buf_addz(sql, i ? "," : "");
+		pg_add_ident(sql, str_of(t->columns[i].name));
+	}
+	buf_addz(sql, " FROM ");
 }
 
 void catalog_release(struct catalog *c)

@@ -24,6 +24,12 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c,
 		     struct err *e);
 
+/* The table of that name, or NULL. */
+struct wire_table *catalog_find(const struct catalog *c, const char *name);
+
+/* Append SELECT, a table's columns and FROM. */
+void catalog_add_select(struct buf *sql, const struct wire_table *t);
+
 void catalog_release(struct catalog *c);
 
 #endif

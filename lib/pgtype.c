@@ -171,3 +171,18 @@ void pg_add_literal(struct buf *b, struct str text)
 	}
 	buf_addch(b, '\'');
 }
+
+void pg_add_array(struct buf *b, const char *const *texts, size_t count)
+{
+	buf_addch(b, '{');
+	for (size_t i = 0; i < count; i++) {
+		buf_addz(b, i ? ",\"" : "\"");
+		for (const char *p = texts[i]; *p; p++) {
+			if (*p == '"' || *p == '\\')
+				buf_addch(b, '\\');
+			buf_addch(b, *p);
+		}
+		buf_addch(b, '"');
+	}
+	buf_addch(b, '}');
+}

@@ -44,6 +44,9 @@ void pg_add_qualified(struct buf *b, const char *schema, const char *table);
 /* An SQL literal: '...', with E where a backslash is in it. */
 void pg_add_literal(struct buf *b, struct str text);
 
+/* The text of an array of texts, {"a","b"}. */
+void pg_add_array(struct buf *b, const char *const *texts, size_t count);
+
 /* Does JSON write values of this (element) type as bare numbers? */
 static inline bool pg_is_number(enum pg_base b)
 {

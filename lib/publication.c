@@ -88,14 +88,6 @@ static int check_chosen(const char *publication, const char *schema, const char 
 	return err_hint(e, FAILED, "See pg_publication_tables, or name another schema.");
 }
 
-static struct wire_table *find_table(const struct catalog *c, const char *name)
-{
-	for (size_t i = 0; i < c->count; i++)
-		if (strcmp(c->tables[i]->name, name) == 0)
-			return c->tables[i];
-	return NULL;
-}
-
 static int read_relations(struct publication *p, const PGresult *res, const struct catalog *c,
 			  struct err *e)
 {
@@ -105,7 +97,7 @@ static int read_relations(struct publication *p, const PGresult *res, const stru
 	for (int i = 0; i < PQntuples(res) && rc == OK; i++) {
 		struct published *r = &p->relations[p->count];
 
-		if (!(r->table = find_table(c, PQgetvalue(res, i, 0))))
+		if (!(r->table = catalog_find(c, PQgetvalue(res, i, 0))))
 			continue;
 		p->count++;
 		r->oid = (uint32_t)strtoul(PQgetvalue(res, i, 1), NULL, 10);
@@ -186,7 +178,7 @@ static void move_foreign(const struct catalog *c, struct wire_table *from, struc
 		struct wire_foreign f = from->foreign[i];
 
 		if (has_columns(to, f.columns, f.count) &&
-		    has_columns(find_table(c, f.table), f.parent_columns, f.count))
+		    has_columns(catalog_find(c, f.table), f.parent_columns, f.count))
 			to->foreign[to->foreign_count++] = f;
 		else
 			from->foreign[stay++] = f;
@@ -203,7 +195,7 @@ static void trim(struct publication *p, struct catalog *c)
 	for (size_t i = 0; i < c->count; i++)
 		c->tables[i] = published_part(p, whole[i]);
 	for (size_t i = 0; i < p->count; i++)
-		p->relations[i].table = find_table(c, p->relations[i].table->name);
+		p->relations[i].table = catalog_find(c, p->relations[i].table->name);
 	for (size_t i = 0; i < c->count; i++)
 		move_foreign(c, whole[i], c->tables[i]);
 	for (size_t i = 0; i < c->count; i++)
@@ -315,14 +307,7 @@ void publication_add_from(struct buf *sql, const struct published *r)
 
 void publication_add_select(struct buf *sql, const struct published *r)
 {
-	const struct wire_table *t = r->table;
-
-	buf_addz(sql, "SELECT ");
-	for (size_t c = 0; c < t->column_count; c++) {
-		buf_addz(sql, c ? "," : "");
-		pg_add_ident(sql, str_of(t->columns[c].name));
-	}
-	buf_addz(sql, " FROM ");
+	catalog_add_select(sql, r->table);
 	publication_add_from(sql, r);
 	if (r->filter)
 		buf_addf(sql, " WHERE %s", r->filter);

@@ -166,9 +166,11 @@ static void fingerprint(const struct wire_table *t, char text[17])
 	snprintf(text, 17, "%016llx", (unsigned long long)h);
 }
 
-/* Relations whose rows have no xmin of this cluster: views, and what is kept elsewhere. */
-static const char foreign_sql[] =
-	"SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+/* Tables to read whole: those asked for, and those whose rows have no xmin of this cluster, views
+ * and what is kept elsewhere. */
+static const char whole_sql[] =
+	"SELECT unnest($2::text[]) UNION ALL"
+	" SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 	" WHERE n.nspname = $1 AND (c.relkind IN ('v', 'f') OR c.relkind = 'p' AND EXISTS ("
 	"   SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid"
 	"    WHERE l.relkind = 'f'))";
@@ -177,14 +179,6 @@ static bool listed(const PGresult *res, const char *name)
 {
 	for (int i = 0; i < PQntuples(res); i++)
 		if (strcmp(PQgetvalue(res, i, 0), name) == 0)
-			return true;
-	return false;
-}
-
-static bool among(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
 			return true;
 	return false;
 }
@@ -205,31 +199,27 @@ static bool unchanged(const struct snapshot *s, const struct wire_table *t)
 int snapshot_modes(const struct snapshot *s, PGconn *conn, const struct catalog *c,
 		   const char *const *full, size_t full_count, struct err *e)
 {
-	const char *params[] = { s->schema };
-	PGresult *foreign;
+	const char *params[] = { s->schema, NULL };
+	struct buf names = { 0 };
+	PGresult *whole;
 	int rc;
 
-	for (size_t i = 0; i < full_count; i++) {
-		size_t k = 0;
-
-		while (k < c->count && strcmp(c->tables[k]->name, full[i]) != 0)
-			k++;
-		if (k == c->count)
+	for (size_t i = 0; i < full_count; i++)
+		if (!catalog_find(c, full[i]))
 			return err_set(e, USAGE, "--full %s is none of the tables to extract",
 				       full[i]);
-	}
 	if (!s->since)
 		return OK;
-	if ((rc = pgio_query(conn, foreign_sql, 1, params, &foreign, e)) != OK)
+	pg_add_array(&names, full, full_count);
+	params[1] = names.data;
+	rc = pgio_query(conn, whole_sql, 2, params, &whole, e);
+	buf_release(&names);
+	if (rc != OK)
 		return rc;
-	for (size_t i = 0; i < c->count; i++) {
-		struct wire_table *t = c->tables[i];
-
-		if (!listed(foreign, t->name) && !among(full, full_count, t->name) &&
-		    unchanged(s, t))
-			t->mode = WIRE_CHANGES;
-	}
-	PQclear(foreign);
+	for (size_t i = 0; i < c->count; i++)
+		if (!listed(whole, c->tables[i]->name) && unchanged(s, c->tables[i]))
+			c->tables[i]->mode = WIRE_CHANGES;
+	PQclear(whole);
 	return OK;
 }
 

@@ -658,32 +658,31 @@ int target_delete(struct target *t, PGconn *conn, struct target_counts *counts, 
 }
 
 /* Is there a unique index over exactly these columns of the parent? */
+static const char has_key_sql[] =
+	"SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass($1)"
+	"   AND indisunique AND indimmediate AND indpred IS NULL AND indexprs IS NULL"
+	"   AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute"
+	"         WHERE attrelid = indrelid"
+	"           AND attnum = ANY ((indkey::int2[])[0:indnkeyatts - 1]))"
+	"     = (SELECT array_agg(name ORDER BY name) FROM unnest($2::name[]) AS name))";
+
 static int has_key(PGconn *conn, const struct target *t, const struct wire_foreign *f, bool *yes,
 		   struct err *e)
 {
-	struct buf parent = { 0 }, sql = { 0 };
+	struct buf parent = { 0 }, columns = { 0 };
+	const char *params[2];
 	PGresult *res = NULL;
 	int rc;
 
 	pg_add_qualified(&parent, t->merge.schema, f->table);
-	buf_addz(&sql, "SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(");
-	pg_add_literal(&sql, buf_str(&parent));
-	buf_addz(&sql,
-		 ") AND indisunique AND indimmediate AND indpred IS NULL AND indexprs IS NULL AND "
-		 "(SELECT array_agg(attname::text ORDER BY attname::text) FROM pg_attribute "
-		 "WHERE attrelid = indrelid AND attnum = ANY ((indkey::int2[])[0:indnkeyatts - "
-		 "1])) = "
-		 "(SELECT array_agg(name ORDER BY name) FROM unnest(ARRAY[");
-	for (size_t i = 0; i < f->count; i++) {
-		buf_addz(&sql, i ? ", " : "");
-		pg_add_literal(&sql, str_of(f->parent_columns[i]));
-	}
-	buf_addz(&sql, "]::text[]) AS name))");
-	if ((rc = pgio_exec(conn, sql.data, &res, e)) == OK)
-		*yes = PQgetvalue(res, 0, 0)[0] == 't';
+	pg_add_array(&columns, (const char *const *)f->parent_columns, f->count);
+	params[0] = parent.data;
+	params[1] = columns.data;
+	if ((rc = pgio_query(conn, has_key_sql, 2, params, &res, e)) == OK)
+		*yes = is_true(res, 0, 0);
 	PQclear(res);
 	buf_release(&parent);
-	buf_release(&sql);
+	buf_release(&columns);
 	return rc;
 }
 

@@ -190,6 +190,18 @@ two_staff() {
 	[[ $stderr == *'"child" gets no foreign key'*'"parent"'* ]]
 }
 
+@test "a foreign key of several columns is found however the warehouse sorts text" {
+	psql -qX -d postgres -c 'DROP DATABASE IF EXISTS sorted WITH (FORCE)' \
+		-c "CREATE DATABASE sorted TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
+	PGDATABASE=sorted pg-load <<-'X'
+		{"@table":"parent","columns":[{"name":"B","type":"int4"},{"name":"a","type":"int4"}],"key":["B","a"],"mode":"full"}
+		{"@table":"child","columns":[{"name":"id","type":"int4"},{"name":"x","type":"int4"},{"name":"y","type":"int4"}],"key":["id"],"foreign":[{"columns":["x","y"],"table":"parent","references":["B","a"]}],"mode":"full"}
+		{"@end":{"rows":{"parent":0,"child":0}}}
+	X
+	[ "$(sql -d sorted -c "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'")" = \
+		'FOREIGN KEY (x, y) REFERENCES parent("B", a)' ]
+}
+
 @test "a table without a key is replaced, and only if it differs" {
 	none() { printf '%s\n' '{"@table":"n","columns":[{"name":"a","type":"int4"},{"name":"j","type":"json"}],"mode":"full"}' "$@" "{\"@end\":{\"rows\":{\"n\":$#}}}"; }
 	none '{"a":1,"j":{}}' '{"a":1,"j":{}}' '{"a":2}' | pg-load
