@@ -28,6 +28,14 @@ static void add_u32(struct buf *b, uint32_t v)
 	buf_add(b, bytes, 4);
 }
 
+static uint32_t load32(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
 static uint64_t load64(const char *p)
 {
 	uint64_t v;
@@ -42,14 +50,6 @@ static uint64_t mix(uint64_t h)
 {
 	h *= 0x9e3779b97f4a7c15u;
 	return h ^ h >> 32;
-}
-
-static uint32_t load32(const char *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return v;
 }
 
 /* Eight bytes at a time; the last of them overlap those before. */
@@ -78,7 +78,9 @@ static inline bool entry_is(const struct parquet_column *c, size_t i, const char
 
 	if (c->leaf.type != PQ_BYTES) {
 		entry = d->values.data + i * n;
-		return n == 8 ? load64(entry) == load64(p) : memcmp(entry, p, n) == 0;
+		return n == 4 ? load32(entry) == load32(p) :
+		       n == 8 ? load64(entry) == load64(p) :
+				memcmp(entry, p, n) == 0;
 	}
 	entry = d->values.data + d->offsets[i];
 	return (i + 1 < d->count ? d->offsets[i + 1] - 4 : d->values.len) - d->offsets[i] == n &&
