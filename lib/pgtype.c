@@ -1,6 +1,11 @@
 /* pgtype - the names of PostgreSQL's types */
 #include "pgtype.h"
 
+#include <regex.h>
+#include <stdlib.h>
+
+#include "mem.h"
+
 /* The first row of a base is its name on the wire. */
 static const struct {
 	const char *name;
@@ -98,16 +103,31 @@ void pg_type_add_name(struct buf *b, const struct pg_type *t)
 		buf_addz(b, "[]");
 }
 
-/* Nothing that could end a column's definition: names come from a stream. */
-static bool is_plain(struct str s)
+/* Names come from a stream: what is not quoted in SQL must not be able to say anything else. */
+static bool is_numbers(struct str s)
 {
+	static const char allowed[] = "0123456789-, ";
+
 	for (size_t i = 0; i < s.len; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ "
-			    ",-()[]",
-			    s.data[i]) ||
-		    !s.data[i])
+		if (!memchr(allowed, s.data[i], sizeof(allowed) - 1))
 			return false;
 	return true;
+}
+
+/* A keyword with a syntax of its own, which cannot be quoted. */
+static bool is_interval(struct str name)
+{
+	static const char syntax[] =
+		"^interval( (year|month|day|hour|minute|second)( to (month|hour|minute|second))?)?"
+		"(\\([0-9]+\\))?(\\[\\])*$";
+	char *text = xstrndup(name.data, name.len);
+	regex_t regex;
+	bool matches = regcomp(&regex, syntax, REG_EXTENDED | REG_NOSUB) == 0 &&
+		       regexec(&regex, text, 0, NULL, 0) == 0;
+
+	regfree(&regex);
+	free(text);
+	return matches;
 }
 
 void pg_type_add_sql(struct buf *b, struct str name)
@@ -117,11 +137,10 @@ void pg_type_add_sql(struct buf *b, struct str name)
 	bool array = split(name, &base, &mods);
 	struct pg_type t = pg_type_parse(name);
 
-	if (!is_plain(mods) || (t.base == PG_INTERVAL && !is_plain(name))) {
+	if (!is_numbers(mods) || (t.base == PG_INTERVAL && !is_interval(name))) {
 		pg_add_ident(b, name); /* there is no such type, and the server will say so */
 	} else if (t.base == PG_INTERVAL) {
-		buf_addstr(b,
-			   name); /* a keyword: its fields and precision are syntax of their own */
+		buf_addstr(b, name);
 	} else {
 		buf_addz(b, "pg_catalog.");
 		if (t.base != PG_OTHER) {

@@ -890,8 +890,10 @@ events() {
 @test "a type that does not exist is an error of the server, not a piece of SQL" {
 	run -1 pg-load <<<'{"@table":"t","columns":[{"name":"a","type":"int4(1)); DROP TABLE x; --"}],"key":["a"]}'
 	[[ $output == *'"t"'* ]]
-	run -1 pg-load <<<'{"@table":"t","columns":[{"name":"a","type":"interval; DROP TABLE x"}],"key":["a"]}'
-	[[ $output == *'does not exist'* ]]
+	for type in 'interval; DROP TABLE x' 'interval, b int' 'interval DEFAULT pg_sleep(1)' intervals; do
+		run -1 pg-load <<<"{\"@table\":\"t\",\"columns\":[{\"name\":\"a\",\"type\":\"$type\"}],\"key\":[\"a\"]}"
+		[[ $output == *"\"$type\" does not exist"* ]]
+	done
 }
 
 @test "no server is 75, no permission 77, a wrong option or operand 2" {
