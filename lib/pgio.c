@@ -21,49 +21,72 @@ static void on_notice(void *arg, const PGresult *res)
 		log_warning("%s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 }
 
-static bool mentions(const char *text, const char *what)
+/* The kind of failure that an SQLSTATE stands for. */
+static int kind_of(const char *state)
 {
-	return strstr(text, what) != NULL;
+	static const struct {
+		const char *prefix;
+		int kind;
+	} kinds[] = {
+		{ "08", TRY_LATER },        /* connection exception */
+		{ "57P", TRY_LATER },       /* the server is starting or stopping */
+		{ "40", TRY_LATER },        /* serialization failure, deadlock */
+		{ "53", TRY_LATER },        /* too many connections, disk full */
+		{ "55P03", TRY_LATER },     /* lock not available */
+		{ "28", NOT_PERMITTED },    /* invalid authorization */
+		{ "42501", NOT_PERMITTED }, /* insufficient privilege */
+		{ "22", BAD_DATA },         /* data exception */
+		{ "23", BAD_DATA },         /* integrity constraint violation */
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(state, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return kinds[i].kind;
+	return FAILED;
 }
 
-/* libpq quotes a connection string that it cannot make out: user:password@ becomes user:***@. */
+/* libpq quotes a connection string that it cannot make out: user:password@ becomes user@. */
 static void hide_password(char *msg)
 {
-	char *start = strstr(msg, "//"), *at = start ? strchr(start, '@') : NULL;
+	char *start = strstr(msg, "//"), *at = start ? strrchr(start, '@') : NULL;
 	char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
 
-	if (colon && at - colon > 3) {
-		memcpy(colon + 1, "***", 3);
-		memmove(colon + 4, at, strlen(at) + 1);
-	}
+	if (colon)
+		memmove(colon, at, strlen(at) + 1);
 }
 
-/* Before a session stands, libpq gives no SQLSTATE; PQping says what kind of failure it was. */
+/* A server is there that did not want us. Before a session stands, libpq tells an SQLSTATE only as
+ * the last word of a message, if asked to, so it takes a second attempt; which may succeed, if the
+ * server has just started. */
+static int connect_again(PGconn *conn)
+{
+	const char *state;
+	int kind;
+
+	PQsetErrorVerbosity(conn, PQERRORS_SQLSTATE);
+	PQreset(conn);
+	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+	if (PQstatus(conn) == CONNECTION_OK)
+		return OK;
+	state = strrchr(PQerrorMessage(conn), ' ');
+	if (!state || strspn(state + 1, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
+		return NOT_PERMITTED; /* libpq itself could not do what the server asked for */
+	kind = kind_of(state + 1);
+	return kind == BAD_DATA ? FAILED : kind; /* options are no data */
+}
+
 static int connect_failed(PGconn *conn, const char *const *keys, const char *const *values,
 			  struct err *e)
 {
-	const char *why = PQerrorMessage(conn);
-	int rc;
+	PGPing there = PQpingParams(keys, values, 1);
+	int rc = there == PQPING_NO_ATTEMPT ? USAGE : TRY_LATER;
+	struct err first;
 
-	switch (PQpingParams(keys, values, 1)) {
-	case PQPING_NO_ATTEMPT:
-		rc = USAGE;
-		break;
-	case PQPING_REJECT:
-	case PQPING_NO_RESPONSE:
-		rc = TRY_LATER;
-		break;
-	default: /* a server is there and does not want us */
-		if (mentions(why, "too many") || mentions(why, "connection slots") ||
-		    mentions(why, "max_wal_senders"))
-			rc = TRY_LATER;
-		else if (mentions(why, "database") && mentions(why, "does not exist"))
-			rc = FAILED;
-		else
-			rc = NOT_PERMITTED;
-	}
-	err_set(e, rc, "could not connect to PostgreSQL: %s", why);
-	hide_password(e->msg);
+	err_set(&first, rc, "could not connect to PostgreSQL: %s", PQerrorMessage(conn));
+	hide_password(first.msg);
+	if (there == PQPING_OK && (rc = connect_again(conn)) == OK)
+		return OK;
+	*e = first;
 	if (rc == TRY_LATER)
 		err_hint(e, rc,
 			 "Is the server there? Try 'pg_isready' with the same connection string.");
@@ -76,10 +99,12 @@ static int connect_as(const char *conninfo, const char *replication, PGconn **co
 {
 	const char *keys[] = { "dbname", "fallback_application_name", "replication", NULL };
 	const char *values[] = { conninfo, log_tool(), replication, NULL };
-	int rc;
+	int rc = OK;
 
 	*conn = PQconnectdbParams(keys, values, 1);
-	if (PQstatus(*conn) == CONNECTION_OK) {
+	if (PQstatus(*conn) != CONNECTION_OK)
+		rc = connect_failed(*conn, keys, values, e);
+	if (rc == OK) {
 		const char *encoding = PQparameterStatus(*conn, "server_encoding");
 
 		PQsetNoticeReceiver(*conn, on_notice, NULL);
@@ -87,8 +112,6 @@ static int connect_as(const char *conninfo, const char *replication, PGconn **co
 		/* which bytes such a database holds only its reader can find out, row by row */
 		if (rc == OK && encoding && strcmp(encoding, "SQL_ASCII") == 0)
 			PQsetClientEncoding(*conn, encoding);
-	} else {
-		rc = connect_failed(*conn, keys, values, e);
 	}
 	if (rc != OK) {
 		PQfinish(*conn);
@@ -107,27 +130,13 @@ int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e)
 	return connect_as(conninfo, "database", conn, e);
 }
 
-static int kind_of(PGconn *conn, const char *state)
-{
-	if (PQstatus(conn) != CONNECTION_OK || !state)
-		return PQstatus(conn) != CONNECTION_OK ? TRY_LATER : FAILED;
-	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
-	    strncmp(state, "40", 2) == 0 || strncmp(state, "53", 2) == 0 ||
-	    strcmp(state, "55P03") == 0)
-		return TRY_LATER;
-	if (strncmp(state, "28", 2) == 0 || strcmp(state, "42501") == 0)
-		return NOT_PERMITTED;
-	if (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0)
-		return BAD_DATA;
-	return FAILED;
-}
-
 int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what)
 {
 	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
 	const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
-	int kind = kind_of(conn, PQresultErrorField(res, PG_DIAG_SQLSTATE));
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	int kind = PQstatus(conn) != CONNECTION_OK ? TRY_LATER : state ? kind_of(state) : FAILED;
 
 	return err_set(e, kind, "could not %s: %s%s%s%s%s%s", what,
 		       primary ? primary : PQerrorMessage(conn), detail ? " (" : "",

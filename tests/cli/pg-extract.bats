@@ -78,11 +78,17 @@ tables_of() { jq -r 'select(has("@table") and has("columns")) | ."@table"'; }
 	[[ "$output" == *'table "staf" is not in schema "public"'*"hint: There are: staff."* ]]
 	run -1 pg-extract -d dbname=no_such_database
 	run -75 pg-extract -d "host=127.0.0.1 port=1"
+	run -77 pg-extract -d "user=no_such_role_of_the_database"
+	q "DROP ROLE IF EXISTS waiting; CREATE ROLE waiting LOGIN CONNECTION LIMIT 0"
+	run -75 pg-extract -d "$db user=waiting"
 	run -1 pg-extract -d "$db" --schema nowhere
 	run -2 pg-extract -d "no=such option"
-	run pg-extract -d "postgres//me:secret@host/db"
-	[ "$status" -ne 0 ]
-	[[ "$output" != *secret* ]]
+	for secret in top-secret p@ss:word ab; do
+		run -1 pg-extract -d "postgres//me:$secret@host/db"
+		[[ "$output" == *me@host/db* ]]
+	done
+	run -2 pg-extract -d 'postgres://me:secret@[host/db'
+	[[ "$output" == *'me@[host/db'* ]]
 	run -2 pg-extract -d "$db" --rows --exclude x --query 'SELECT 1' --table y
 	q "CREATE TABLE more (x int)"
 	run -2 pg-extract -d "$db" --rows
