@@ -12,11 +12,6 @@ enum {
 	GROUP_ROWS = 1 << 20 /* as pyarrow has it */
 };
 
-struct note {
-	char *key;
-	struct buf value;
-};
-
 struct parquet_writer {
 	const struct wire_table *table;
 	struct parquet_options options;
@@ -28,8 +23,7 @@ struct parquet_writer {
 	uint64_t offset, rows, group_rows;
 	struct buf groups; /* the footer's RowGroups so far */
 	size_t group_count;
-	struct note *notes;
-	size_t note_count, note_cap;
+	struct buf table_line, state; /* the footer's too */
 	struct parquet_parser parser;
 };
 
@@ -166,30 +160,10 @@ int parquet_writer_delete(struct parquet_writer *w, const struct field *key, str
 
 /* --- the file --- */
 
-void parquet_writer_note(struct parquet_writer *w, const char *key, struct str value)
+void parquet_writer_state(struct parquet_writer *w, struct str state)
 {
-	size_t i = 0;
-
-	while (i < w->note_count && strcmp(w->notes[i].key, key) != 0)
-		i++;
-	if (i == w->note_count) {
-		if (!value.data)
-			return;
-		GROW(w->notes, w->note_count, w->note_cap);
-		w->notes[w->note_count++] = (struct note){ .key = xstrdup(key) };
-	}
-	buf_release(&w->notes[i].value);
-	if (value.data)
-		buf_addstr(&w->notes[i].value, value);
-}
-
-static void note_table(struct parquet_writer *w)
-{
-	struct buf line = { 0 };
-
-	wire_add_table(&line, w->table);
-	parquet_writer_note(w, PARQUET_KEY_TABLE, (struct str){ line.data, line.len - 1 });
-	buf_release(&line);
+	buf_reset(&w->state);
+	buf_addstr(&w->state, state);
 }
 
 static int open_columns(struct parquet_writer *w, struct err *e)
@@ -237,9 +211,8 @@ int parquet_writer_open(struct parquet_writer **out, const struct wire_table *t,
 		parquet_writer_free(w);
 		return rc;
 	}
-	note_table(w);
-	if (o->deletes)
-		parquet_writer_note(w, PARQUET_KEY_DELETED, STR("_deleted"));
+	wire_add_table(&w->table_line, t);
+	w->table_line.len--; /* its line break */
 	*out = w;
 	return OK;
 }
@@ -311,21 +284,22 @@ static void put_schema(struct thrift_out *o, const struct parquet_writer *w)
 		put_leaf(o, &w->deleted.leaf);
 }
 
-static void put_notes(struct thrift_out *o, const struct parquet_writer *w)
+static void put_pair(struct thrift_out *o, const char *key, struct str value)
 {
-	size_t count = 0;
+	thrift_put_struct(o, 0);
+	thrift_put_binary(o, 1, str_of(key));
+	thrift_put_binary(o, 2, value);
+	thrift_end(o);
+}
 
-	for (size_t i = 0; i < w->note_count; i++)
-		count += w->notes[i].value.data != NULL;
-	thrift_put_list(o, 5, THRIFT_STRUCT, count);
-	for (size_t i = 0; i < w->note_count; i++) {
-		if (!w->notes[i].value.data)
-			continue;
-		thrift_put_struct(o, 0);
-		thrift_put_binary(o, 1, str_of(w->notes[i].key));
-		thrift_put_binary(o, 2, buf_str(&w->notes[i].value));
-		thrift_end(o);
-	}
+static void put_pairs(struct thrift_out *o, const struct parquet_writer *w)
+{
+	thrift_put_list(o, 5, THRIFT_STRUCT, 1u + w->options.deletes + (w->state.len > 0));
+	put_pair(o, PARQUET_KEY_TABLE, buf_str(&w->table_line));
+	if (w->options.deletes)
+		put_pair(o, PARQUET_KEY_DELETED, STR("_deleted"));
+	if (w->state.len)
+		put_pair(o, PARQUET_KEY_STATE, buf_str(&w->state));
 }
 
 /* FileMetaData. Statistics count only if the order they are in is told; parquet-java believes
@@ -340,7 +314,7 @@ static void put_footer(struct buf *b, const struct parquet_writer *w)
 	thrift_put_i64(&o, 3, (int64_t)w->rows);
 	thrift_put_list(&o, 4, THRIFT_STRUCT, w->group_count);
 	buf_addstr(b, buf_str(&w->groups));
-	put_notes(&o, w);
+	put_pairs(&o, w);
 	thrift_put_binary(&o, 6, STR("starpipe version " VERSION));
 	thrift_put_list(&o, 7, THRIFT_STRUCT, leaf_count(w));
 	for (size_t i = 0; i < leaf_count(w); i++) {
@@ -378,11 +352,8 @@ void parquet_writer_free(struct parquet_writer *w)
 	for (size_t i = 0; i < w->output_count; i++)
 		parquet_column_reset(&w->outputs[i].column, true);
 	parquet_column_reset(&w->deleted, true);
-	for (size_t i = 0; i < w->note_count; i++) {
-		free(w->notes[i].key);
-		buf_release(&w->notes[i].value);
-	}
-	free(w->notes);
+	buf_release(&w->table_line);
+	buf_release(&w->state);
 	free(w->outputs);
 	buf_release(&w->groups);
 	parquet_parser_release(&w->parser);

@@ -1,9 +1,9 @@
 /* parquet_write.h - rows of one table as a Parquet file, into a pipe: nothing is ever sought back.
  *
  * A row group is held until it is large enough (options.row_group_size counts all the memory it
- * takes, so that is the bound), then goes to the sink; the footer follows at the end. A file that
- * was not closed has no footer, and every reader refuses it: so whoever has a failure behind it
- * just frees the writer.
+ * takes, so that is the bound, but for a row that is larger alone) or has a million rows, then goes
+ * to the sink; the footer follows at the end. A file that was not closed has no footer, and every
+ * reader refuses it: so whoever has a failure behind it just frees the writer.
  *
  * What a PostgreSQL type becomes is in jsonl2parquet(1). The table is borrowed until the end. */
 #ifndef STARPIPE_PARQUET_WRITE_H
@@ -41,8 +41,8 @@ int parquet_writer_row(struct parquet_writer *w, const struct field *fields, str
 /* A row that is gone: its key, or NULL when all are. BAD_DATA without options.deletes. */
 int parquet_writer_delete(struct parquet_writer *w, const struct field *key, struct err *e);
 
-/* For the footer: a state, say. The last value of a key counts; data NULL takes it back. */
-void parquet_writer_note(struct parquet_writer *w, const char *key, struct str value);
+/* The state that the file ends with; empty for none. The last one counts. */
+void parquet_writer_state(struct parquet_writer *w, struct str state);
 
 /* Memory that an open row group takes, and how to get it back: end it now. For whoever writes
  * many tables side by side. */

@@ -42,7 +42,6 @@ struct convert {
 	struct out out;
 	const struct wire_table *table; /* the one that is written */
 	struct parquet_writer *writer;
-	bool state_noted;
 };
 
 static int to_out(void *arg, struct str bytes, struct err *e)
@@ -78,9 +77,7 @@ static int on_row(struct convert *c, enum wire_event event, struct err *e)
 
 	if (c->in.table != c->table)
 		return OK;
-	if (c->state_noted) /* it is not what the file ends with */
-		parquet_writer_note(c->writer, PARQUET_KEY_STATE, (struct str){ 0 });
-	c->state_noted = false;
+	parquet_writer_state(c->writer, STR("")); /* what came is not what the file ends with */
 	if (c->in.line.len == 0)
 		fields = NULL; /* a table that was emptied */
 	else if ((rc = wire_fields(&c->in, e)) != OK)
@@ -103,10 +100,8 @@ static int convert(struct convert *c, struct err *e)
 			rc = on_table(c, e);
 		else if (event == WIRE_ROW || event == WIRE_DELETE)
 			rc = on_row(c, event, e);
-		else if (event == WIRE_STATE && c->writer) {
-			parquet_writer_note(c->writer, PARQUET_KEY_STATE, c->in.line);
-			c->state_noted = true;
-		}
+		else if (event == WIRE_STATE && c->writer)
+			parquet_writer_state(c->writer, c->in.line);
 		if (rc != OK)
 			return rc;
 	}
