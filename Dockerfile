@@ -4,8 +4,11 @@
 #   docker run -e PGHOST=... -e PGPASSWORD=... starpipe pg-extract staff
 #   docker run ... starpipe bash -o pipefail -c 'pg-extract ... | star-transform ... | pg-load ...'
 #
+# For both kinds of machines: docker buildx build --platform linux/amd64,linux/arm64 ...
+#
 # tini is process 1, because the kernel withholds SIGTERM from a process 1 that has no handler for it,
-# and it signals all tools of a pipe. In Kubernetes, write the command as "args" so that tini stays.
+# and it signals all tools of a pipe. In Kubernetes, write the command as "args" so that tini stays:
+# examples/cronjob.yaml. The image needs no write access to its file system.
 
 FROM debian:bookworm-slim AS build
 WORKDIR /src
