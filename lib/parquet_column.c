@@ -173,73 +173,6 @@ static void give_up(struct parquet_column *c)
 	drop_dictionary(d);
 }
 
-/* --- statistics --- */
-
-static void bound(struct parquet_bound *b, struct str v)
-{
-	b->len = v.len < STAT_BYTES ? v.len : STAT_BYTES;
-	b->exact = v.len <= STAT_BYTES;
-	if (b->len)
-		memcpy(b->bytes, v.data, b->len);
-}
-
-/* A decimal is big-endian two's complement: its first byte alone has a sign. */
-static int compare_bytes(const struct parquet_column *c, struct str a, struct str b)
-{
-	if (c->leaf.logical == PQ_DECIMAL && a.data[0] != b.data[0])
-		return (signed char)a.data[0] - (signed char)b.data[0];
-	return str_cmp(a, b);
-}
-
-/* First bytes compare as the whole does, or are equal: then the shorter is the lesser, and a
- * value that was cut is not the bound itself. */
-static void note_bytes(struct parquet_column *c, struct str v)
-{
-	struct parquet_stats *s = &c->stats;
-	struct str first = { v.data, v.len < STAT_BYTES ? v.len : STAT_BYTES };
-	bool exact = v.len <= STAT_BYTES;
-	int order;
-
-	if (!s->any) {
-		bound(&s->low, v);
-		bound(&s->high, v);
-		s->any = true;
-		return;
-	}
-	order = compare_bytes(c, first, (struct str){ (char *)s->low.bytes, s->low.len });
-	if (order < 0)
-		bound(&s->low, v);
-	else if (order == 0)
-		s->low.exact |= exact;
-	order = compare_bytes(c, first, (struct str){ (char *)s->high.bytes, s->high.len });
-	if (order > 0)
-		bound(&s->high, v);
-	else if (order == 0)
-		s->high.exact &= exact;
-}
-
-static void note_int(struct parquet_stats *s, int64_t v)
-{
-	if (!s->any || v < s->min)
-		s->min = v;
-	if (!s->any || v > s->max)
-		s->max = v;
-	s->any = true;
-}
-
-static void note_float(struct parquet_stats *s, double v)
-{
-	if (isnan(v)) {
-		s->nans++;
-		return;
-	}
-	if (!s->any || v < s->fmin)
-		s->fmin = v;
-	if (!s->any || v > s->fmax)
-		s->fmax = v;
-	s->any = true;
-}
-
 /* --- values --- */
 
 /* The bits begin with the page's first null: until then all are set. */
@@ -286,7 +219,7 @@ void parquet_column_bool(struct parquet_column *c, bool v)
 		buf_addch(&c->values, 0);
 	if (v)
 		c->values.data[c->present / 8] |= (char)(1 << c->present % 8);
-	note_int(&c->stats, v);
+	parquet_stats_int(&c->stats, v);
 	note_row(c, true);
 }
 
@@ -318,7 +251,7 @@ void parquet_column_int(struct parquet_column *c, int64_t v)
 	bool wide = c->leaf.type == PQ_INT64;
 
 	if (add_value(c, wide ? (char *)&v : (char *)&narrow, wide ? 8 : 4))
-		note_int(&c->stats, v);
+		parquet_stats_int(&c->stats, v);
 }
 
 void parquet_column_float(struct parquet_column *c, double v)
@@ -327,13 +260,13 @@ void parquet_column_float(struct parquet_column *c, double v)
 	bool wide = c->leaf.type == PQ_DOUBLE;
 
 	if (add_value(c, wide ? (char *)&v : (char *)&narrow, wide ? 8 : 4) || isnan(v))
-		note_float(&c->stats, v);
+		parquet_stats_float(&c->stats, v);
 }
 
 void parquet_column_bytes(struct parquet_column *c, struct str v)
 {
 	if (add_value(c, v.data, v.len))
-		note_bytes(c, v);
+		parquet_stats_bytes(&c->stats, &c->leaf, v);
 }
 
 /* --- pages --- */
@@ -510,118 +443,6 @@ size_t parquet_column_held(const struct parquet_column *c)
 	       c->dict.cap * sizeof(*c->dict.offsets);
 }
 
-/* A text is cut between characters, and the greatest gets greater by it: its last character that
- * has a next one is replaced by that. False: there is nothing greater. */
-static bool raise_text(struct parquet_bound *b)
-{
-	while (b->len) {
-		size_t n = 1;
-		uint32_t ch;
-
-		while (n < b->len && n < 4 && (b->bytes[b->len - n] & 0xc0) == 0x80)
-			n++;
-		b->len -= n;
-		ch = b->bytes[b->len];
-		ch = n == 1 ? ch : ch & (0xffu >> (n + 1));
-		for (size_t i = 1; i < n; i++)
-			ch = ch << 6 | (b->bytes[b->len + i] & 63);
-		if (++ch == 0xd800) /* surrogates are no characters */
-			ch = 0xe000;
-		if (ch > 0x10ffff || (ch == 0x80 && n == 1) || (ch == 0x800 && n == 2) ||
-		    (ch == 0x10000 && n == 3)) {
-			if (ch > 0x10ffff || b->len + n + 1 > STAT_BYTES)
-				continue;
-			n++; /* the next character is longer, and there is room */
-		}
-		for (size_t i = n; i-- > 1; ch >>= 6)
-			b->bytes[b->len + i] = (unsigned char)(0x80 | (ch & 63));
-		b->bytes[b->len] = (unsigned char)(n == 1 ? ch : (0xf00u >> n & 0xff) | ch);
-		b->len += n;
-		return true;
-	}
-	return false;
-}
-
-static bool raise_bytes(struct parquet_bound *b)
-{
-	while (b->len && b->bytes[b->len - 1] == 0xff)
-		b->len--;
-	if (b->len)
-		b->bytes[b->len - 1]++;
-	return b->len > 0;
-}
-
-/* Drop a character whose end was cut off. */
-static void trim_text(struct parquet_bound *b)
-{
-	struct str s = { (char *)b->bytes, b->len };
-
-	b->len = str_bad_utf8(s);
-}
-
-static struct str plain_int(const struct parquet_column *c, const int64_t *v)
-{
-	size_t width = parquet_width(&c->leaf);
-
-	return (struct str){ (const char *)v, width ? width : 1 }; /* little-endian */
-}
-
-/* The sign of zero says nothing of the values': the lesser and the greater of both. */
-static struct str plain_float(const struct parquet_column *c, double v, double zero, double *wide,
-			      float *narrow)
-{
-	*wide = v == 0 ? zero : v;
-	*narrow = (float)*wide;
-	return c->leaf.type == PQ_DOUBLE ? (struct str){ (char *)wide, 8 } :
-					   (struct str){ (char *)narrow, 4 };
-}
-
-static void put_bounds(struct thrift_out *o, struct parquet_column *c)
-{
-	struct parquet_stats *s = &c->stats;
-	struct parquet_bound low = s->low, high = s->high;
-	bool text = c->leaf.logical == PQ_STRING, bytes = c->leaf.type >= PQ_BYTES;
-	bool has_max = true;
-	double wide;
-	float narrow;
-
-	if (bytes) {
-		if (!low.exact && text)
-			trim_text(&low);
-		if (!high.exact && text)
-			trim_text(&high);
-		if (!high.exact)
-			has_max = text ? raise_text(&high) : raise_bytes(&high);
-		if (has_max)
-			thrift_put_binary(o, 5, (struct str){ (char *)high.bytes, high.len });
-		thrift_put_binary(o, 6, (struct str){ (char *)low.bytes, low.len });
-		if (has_max)
-			thrift_put_bool(o, 7, high.exact);
-		thrift_put_bool(o, 8, low.exact);
-	} else if (c->leaf.type == PQ_FLOAT || c->leaf.type == PQ_DOUBLE) {
-		thrift_put_binary(o, 5, plain_float(c, s->fmax, 0.0, &wide, &narrow));
-		thrift_put_binary(o, 6, plain_float(c, s->fmin, -0.0, &wide, &narrow));
-		thrift_put_bool(o, 7, true);
-		thrift_put_bool(o, 8, true);
-	} else {
-		thrift_put_binary(o, 5, plain_int(c, &s->max));
-		thrift_put_binary(o, 6, plain_int(c, &s->min));
-		thrift_put_bool(o, 7, true);
-		thrift_put_bool(o, 8, true);
-	}
-}
-
-static void put_stats(struct thrift_out *o, struct parquet_column *c)
-{
-	thrift_put_struct(o, 12);
-	thrift_put_i64(o, 3, (int64_t)c->stats.nulls);
-	if (c->stats.any)
-		put_bounds(o, c);
-	if (c->leaf.type == PQ_FLOAT || c->leaf.type == PQ_DOUBLE)
-		thrift_put_i64(o, 9, (int64_t)c->stats.nans);
-	thrift_end(o);
-}
-
 static void put_page_count(struct thrift_out *o, int type, int encoding, int32_t count)
 {
 	thrift_put_struct(o, 0);
@@ -657,7 +478,7 @@ static void put_chunk(struct thrift_out *o, struct parquet_column *c, uint64_t o
 	thrift_put_i64(o, 9, (int64_t)(offset + dictionary_len));
 	if (dictionary_len)
 		thrift_put_i64(o, 11, (int64_t)offset);
-	put_stats(o, c);
+	parquet_stats_put(o, 12, &c->stats, &c->leaf);
 	thrift_put_list(o, 13, THRIFT_STRUCT,
 			(dictionary_len > 0) + (c->indexed_pages > 0) + (c->plain_pages > 0));
 	if (dictionary_len)

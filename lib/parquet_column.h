@@ -1,8 +1,9 @@
 /* parquet_column.h - one column of one row group of a Parquet file, while it is written.
  *
  * Values go into an open page; when that is full, it is encoded, compressed and kept as it will
- * stand in the file. A column starts with a dictionary and gives it up when its values turn out to
- * be mostly distinct (then for good) or many. All bytes held are counted.
+ * stand in the file. A column starts with a dictionary and gives it up, for good, when its values
+ * turn out to be many or mostly distinct; for one row group, when they are long. All bytes held are
+ * counted.
  *
  * The leaf's name is borrowed. Values must be of its type. */
 #ifndef STARPIPE_PARQUET_COLUMN_H
@@ -11,28 +12,13 @@
 #include "block.h"
 #include "buf.h"
 #include "err.h"
-#include "parquet_meta.h"
+#include "parquet_stats.h"
 
 enum {
 	PAGE_ROWS = 20000, /* as parquet-java and pyarrow cut them */
 	PAGE_BYTES = 1 << 20,
 	DICTIONARY_BYTES = 512 * 1024,
-	DICTIONARY_ENTRIES = 1 << 16,
-	STAT_BYTES = 64
-};
-
-struct parquet_bound { /* of PQ_BYTES and PQ_FIXED: the first bytes of the least or greatest */
-	unsigned char bytes[STAT_BYTES];
-	size_t len;
-	bool exact;
-};
-
-struct parquet_stats {
-	bool any; /* min and max are of something */
-	uint64_t nulls, nans;
-	int64_t min, max; /* integers and bools */
-	double fmin, fmax;
-	struct parquet_bound low, high;
+	DICTIONARY_ENTRIES = 1 << 16
 };
 
 struct parquet_dictionary {
