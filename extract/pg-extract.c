@@ -53,9 +53,9 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"pg-extract",
 	"[-d conninfo] [--schema name] [--exclude table] [--max-row size]\n"
-	"    [--state file [--full table] [--cursor column [--overlap interval]]] [table ...]\n"
+	" [--state file [--full table] [--cursor column [--overlap interval]]] [table ...]\n"
 	"[-d conninfo] [--schema name] [--exclude table] [--max-row size]\n"
-	"    --slot name [--publication name] --state file [--full table] [table ...]\n"
+	" --slot name [--publication name] --state file [--full table] [table ...]\n"
 	"[-d conninfo] [--schema name] [--max-row size] --rows table\n"
 	"[-d conninfo] [--schema name] [--max-row size] [--rows] -q sql --table name",
 	"Reads tables of a PostgreSQL database, in one snapshot, as framed JSON Lines.", opts

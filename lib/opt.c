@@ -40,7 +40,10 @@ static void print_synopsis(const struct tool *t)
 	for (;;) {
 		size_t n = strcspn(line, "\n");
 
-		printf("%-6s %s %.*s\n", lead, t->name, (int)n, line);
+		if (*line == ' ')
+			printf("%*s%.*s\n", (int)strlen(t->name) + 7, "", (int)n, line);
+		else
+			printf("%-6s %s %.*s\n", lead, t->name, (int)n, line);
 		if (!line[n])
 			break;
 		line += n + 1;

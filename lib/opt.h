@@ -46,7 +46,8 @@ struct opt {
 
 struct tool {
 	const char *name;
-	const char *synopsis; /* behind the name; a newline starts another form */
+	const char *synopsis; /* behind the name; a newline starts another form, a newline
+				 and a blank another line of the same */
 	const char *summary;  /* one sentence */
 	const struct opt *opts;
 };

@@ -42,6 +42,7 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"pg-load",
 	"[-d conninfo] [--schema name] [--source name] [--table name | --framed]\n"
+	" [--max-row size] [--on-delete how] [--empty what] [--state-out file]\n"
 	"[-d conninfo] [--schema name] [--source name] --show-state",
 	"Loads rows from standard input into tables of a PostgreSQL warehouse.", opts
 };

@@ -64,8 +64,8 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"s3-put",
 	"[--format name] [--compress codec] [--partition-by column] [--delta]\n"
-	"    [--numeric-as what] [--row-group-size size] [--table name | --framed]\n"
-	"    [--empty what] [--state-out file] [--max-row size] url/\n"
+	" [--numeric-as what] [--row-group-size size] [--table name | --framed]\n"
+	" [--empty what] [--state-out file] [--max-row size] url/\n"
 	"[--compress codec] [--content-type type] [--framed] [--max-row size] url "
 	"[-- command ...]\n"
 	"--show-state url/",

@@ -33,7 +33,7 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"csv2jsonl",
 	"[--table name] [--types list] [--columns list] [--no-header]\n"
-	"          [--delimiter char] [--null text] [file]",
+	" [--delimiter char] [--null text] [--max-row size] [file]",
 	"Writes CSV, from a file or standard input, as JSON Lines.", opts
 };
 

@@ -24,7 +24,9 @@ static const struct opt opts[] = {
 };
 
 static const struct tool tool = {
-	"jsonl2csv", "[--table name] [--delimiter char] [--null text] [--no-header] [--framed]",
+	"jsonl2csv",
+	"[--table name] [--delimiter char] [--null text] [--no-header] [--framed]\n"
+	" [--max-row size]",
 	"Writes the rows of one table, JSON Lines on standard input, as CSV.", opts
 };
 

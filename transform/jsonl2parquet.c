@@ -33,7 +33,7 @@ static const struct opt opts[] = {
 static const struct tool tool = {
 	"jsonl2parquet",
 	"[--table name] [--compress codec] [--numeric-as what] [--deletes]\n"
-	"          [--row-group-size size] [--framed]",
+	" [--row-group-size size] [--framed] [--max-row size]",
 	"Writes the rows of one table, JSON Lines on standard input, as a Parquet file.", opts
 };
 

@@ -40,6 +40,20 @@ page_options() {
 	done
 }
 
+@test "every option of a tool's own is in its usage and in its page's SYNOPSIS" {
+	for t in $(tools); do
+		usage=$("$t" --help | sed '/^$/,$d')
+		synopsis=$(sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/p' "$STARPIPE_TOP/man/$t.1")
+		"$t" --help | grep -oP '^  (-\w, )?\s*--[a-z-]+' | grep -vE -- '--(log|progress|verbose|help|version)$' |
+			while read -r o; do
+				short=${o%%, *} long=${o##*--}
+				grep -qE -- "(^|[^a-z-])(--$long|$short)([^a-z-]|$)" <<<"$usage" || { echo "$t: usage lacks $o"; exit 1; }
+				grep -qE "Fl (-$long|${short#-}|.*[|] -$long)( |$)" <<<"$synopsis" ||
+					{ echo "$t: SYNOPSIS lacks $o"; exit 1; }
+			done
+	done
+}
+
 @test "short options are in the page too" {
 	for t in $(tools); do
 		for o in $("$t" --help | grep -oP '^  -\K\w(?=, )'); do
