@@ -9,18 +9,11 @@
 #ifndef STARPIPE_PARQUET_READ_H
 #define STARPIPE_PARQUET_READ_H
 
+#include "parquet_pages.h"
 #include "wire.h"
 
 /* What pages and dictionaries may take at once. */
 #define PARQUET_MEMORY(size) (((uint64_t)64 << 20) + 4096 * (uint64_t)(size))
-
-/* Where the bytes are: a file, an object, memory. read fills to[0..len). */
-struct parquet_source {
-	const char *name; /* for messages */
-	uint64_t size;
-	int (*read)(void *arg, uint64_t offset, size_t len, char *to, struct err *e);
-	void *arg;
-};
 
 struct parquet_reader;
 
