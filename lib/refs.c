@@ -37,6 +37,20 @@ bool refs_is_ahead(const struct refs *r, struct str state)
 	return state_order(state, buf_str(&r->state)) == STATE_OLDER;
 }
 
+int refs_check(const struct refs *r, struct str state, struct err *e)
+{
+	bool changes = false;
+
+	for (size_t i = 0; i < r->count; i++)
+		changes = changes || r->tables[i]->table->mode == WIRE_CHANGES;
+	if (!changes || !state_skips(state, buf_str(&r->state)))
+		return OK;
+	return err_set(e, BAD_DATA,
+		       "the store %s does not reach to where these changes begin: it is one of an "
+		       "earlier time, or of another pipe",
+		       r->where);
+}
+
 struct refs_table *refs_find(const struct refs *r, const char *name)
 {
 	for (size_t i = 0; i < r->count; i++)
@@ -69,9 +83,8 @@ static bool same_table(const struct wire_table *a, const struct wire_table *b)
 static int unknown(const struct refs *r, const struct wire_table *table, const char *why,
 		   struct err *e)
 {
-	err_set(e, USAGE, "table \"%s\" comes as changes, and %s %s", table->name, r->where, why);
-	return err_hint(e, USAGE, "Extract all its rows once: 'pg-extract --full %s'.",
-			table->name);
+	return err_set(e, USAGE, "table \"%s\" comes as changes, and %s %s", table->name, r->where,
+		       why);
 }
 
 int refs_announce(struct refs *r, const struct wire_table *table, struct err *e)
@@ -341,7 +354,8 @@ int refs_settle(struct refs *r, struct str state, struct err *e)
 
 	for (size_t i = 0; i < r->count; i++)
 		r->changed = r->changed || r->tables[i]->touched;
-	if (!r->changed || refs_is_ahead(r, state))
+	if (refs_is_ahead(r, state) ||
+	    (!r->changed && state_order(state, buf_str(&r->state)) != STATE_NEWER))
 		return OK;
 	if ((rc = write_store(r, state, e)) != OK)
 		return rc;

@@ -40,11 +40,15 @@ int refs_open(const char *where, struct refs **r, struct err *e);
 /* Is the store one of a later state? */
 bool refs_is_ahead(const struct refs *r, struct str state);
 
+/* BAD_DATA if a table came as changes that begin behind where the store ends: a store that was kept
+ * from an earlier time, or is another pipe's, would join rows with outdated ones. */
+int refs_check(const struct refs *r, struct str state, struct err *e);
+
 /* NULL if there is none of that name. */
 struct refs_table *refs_find(const struct refs *r, const char *name);
 
 /* A table with a key was announced: one whose rows all follow (mode full) starts empty, one that
- * comes as changes must be known with the columns it has now. */
+ * comes as changes must be known with the columns it has now, else USAGE. */
 int refs_announce(struct refs *r, const struct wire_table *table, struct err *e);
 
 /* A row of the stream came, or with line empty and fields of the key alone, went. */
@@ -54,9 +58,9 @@ void refs_clear(struct refs_table *t);
 /* Scan a row into t->fields. */
 int refs_scan(const struct refs_table *t, const struct refs_row *row, struct err *e);
 
-/* A step is over: write the store if it has changed, then nothing is touched. A store of a later
- * state stays as it is: being ahead does no harm, and whether the earlier run may still be loaded
- * is the loader's to say. */
+/* A step is over: write the store, then nothing is touched. That its state is the step's matters
+ * even where no row has changed, see refs_check. A store of a later state stays as it is: being
+ * ahead does no harm, and whether the earlier run may still be loaded is the loader's to say. */
 int refs_settle(struct refs *r, struct str state, struct err *e);
 
 void refs_close(struct refs *r);

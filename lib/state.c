@@ -112,6 +112,45 @@ bool state_follows(struct str state, struct str committed)
 	return follows;
 }
 
+/* The order of the known state and the place that a begins at, both of one cluster or lake. */
+static enum state_order since_order(const struct json *known, const struct json *a)
+{
+	const char *from = json_string(json_get(a, "since"));
+	struct pgsnapshot since, at;
+	int64_t since_step, step, a_generation = 0, generation = 0;
+	uint64_t since_lsn, lsn;
+
+	json_int(json_get(a, "generation"), &a_generation);
+	json_int(json_get(known, "generation"), &generation);
+	if (generation != a_generation)
+		return order((uint64_t)generation, (uint64_t)a_generation);
+	if (json_int(json_get(a, "since"), &since_step) &&
+	    json_int(json_get(known, "step"), &step))
+		return order((uint64_t)step, (uint64_t)since_step);
+	if (lsn_of(known, &lsn) && pgoutput_parse_lsn(from, &since_lsn))
+		return order(lsn, since_lsn);
+	return snapshot_of(known, &at) && pgsnapshot_parse(from, &since) ?
+		       snapshot_order(&at, &since) :
+		       STATE_OTHER;
+}
+
+bool state_skips(struct str state, struct str known)
+{
+	enum state_order place = state_order(state, known), reached;
+	struct json *a = NULL, *b = NULL;
+	struct err ignored;
+	bool skips = false;
+
+	if (json_parse(state, &a, &ignored) == OK && json_parse(known, &b, &ignored) == OK &&
+	    json_get(a, "since") && json_get(b, "source") && place != STATE_OLDER) {
+		reached = place == STATE_OTHER ? STATE_OTHER : since_order(b, a);
+		skips = reached == STATE_OTHER || reached == STATE_OLDER;
+	}
+	json_free(a);
+	json_free(b);
+	return skips;
+}
+
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e)
 {

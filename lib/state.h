@@ -30,6 +30,10 @@ int state_check_forward(struct str state, struct str committed, const char *dest
  * earlier brings some of what is committed again. */
 bool state_follows(struct str state, struct str committed);
 
+/* Do state's changes begin behind the known one, or elsewhere? Then some are missing in between.
+ * False where that cannot be told: without a "since", or if known is no source's. */
+bool state_skips(struct str state, struct str known);
+
 /* Read the file of --state. *doc is NULL where there is no file or it holds {}: a first run. An
  * empty or malformed file is BAD_DATA: it may be what a failed command left. Free with
  * json_free. */

@@ -457,6 +457,25 @@ static int start_flows(struct transform *t, struct err *e)
 	return rc;
 }
 
+/* The store lacks rows of a table, or with NULL of them all: what to type. */
+static int add_remedy(struct transform *t, const char *lacking, int rc, struct err *e)
+{
+	struct buf tables = { 0 };
+
+	for (size_t i = 0; i < t->joined_count; i++) {
+		const char *name = t->joined[i];
+
+		if (!lacking || !refs_find(t->refs, name) || strcmp(name, lacking) == 0)
+			buf_addf(&tables, " --full %s", name);
+	}
+	err_hint(e, rc,
+		 "Extract all rows once: 'pg-extract%s'. Behind a lake, read it whole once: "
+		 "'s3-get URL/ | star-transform --store %s %s >/dev/null'.",
+		 tables.data, store, t->star.path);
+	buf_release(&tables);
+	return rc;
+}
+
 /* A table was announced, perhaps again and now as changes. */
 static int on_table(struct transform *t, struct err *e)
 {
@@ -465,8 +484,9 @@ static int on_table(struct transform *t, struct err *e)
 
 	if (!t->in.announces)
 		return OK;
-	if (t->refs && table->key_count && has_name(t->joined, t->joined_count, table->name))
-		rc = refs_announce(t->refs, table, e);
+	if (t->refs && table->key_count && has_name(t->joined, t->joined_count, table->name) &&
+	    (rc = refs_announce(t->refs, table, e)) != OK)
+		return add_remedy(t, table->name, rc, e);
 	for (size_t i = 0; i < t->star.insert_count && rc == OK; i++) {
 		struct flow *f = &t->flows[i];
 		struct star_table *into = f->insert->into;
@@ -512,6 +532,14 @@ static int on_row(struct transform *t, bool deleted, struct err *e)
 	if (keep && rc == OK)
 		keep_early(t, deleted);
 	return rc;
+}
+
+/* The changes of the step must begin where the store ends, or before. */
+static int check_store(struct transform *t, struct err *e)
+{
+	int rc = t->refs ? refs_check(t->refs, t->in.line, e) : OK;
+
+	return rc == OK ? OK : add_remedy(t, NULL, rc, e);
 }
 
 /* The end of a step: what waited for a match goes out, and every table is announced, empty or not.
@@ -588,7 +616,8 @@ static int transform(struct transform *t, struct err *e)
 			break;
 		case WIRE_STATE:
 			open_step = is_behind(t);
-			if (!open_step && (rc = on_step(t, t->in.line, e)) == OK)
+			if (!open_step && (rc = check_store(t, e)) == OK &&
+			    (rc = on_step(t, t->in.line, e)) == OK)
 				wire_add_state(&t->out.buf, t->in.line);
 			break;
 		default:

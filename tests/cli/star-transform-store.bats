@@ -117,7 +117,7 @@ transform() {
 	run -2 --separate-stderr star-transform star.sql <changes
 	[[ "$stderr" == *'table "dept" comes as changes'*"--store"* ]]
 	run -2 --separate-stderr star-transform --store new star.sql <changes
-	[[ "$stderr" == *'new does not have its rows'*"pg-extract --full"* ]]
+	[[ "$stderr" == *'new does not have its rows'*"'pg-extract --full staff --full dept'"*"star-transform --store new star.sql >/dev/null"* ]]
 	[ ! -e new ]
 	transform <full
 	sed 's/"name":"dept_id","type":"int4"/"name":"dept_id","type":"int8"/' changes >other
@@ -130,6 +130,31 @@ transform() {
 	echo '{"@table":"x"' >refs
 	run -65 --separate-stderr star-transform --store refs star.sql <changes
 	[[ "$stderr" == *"remove it and extract all rows"* ]]
+}
+
+@test "a store of an earlier time or of another pipe is refused: what it lacks would be joined as it was then" {
+	since() { sed "s/\"snapshot\":/\"since\":\"$1:$1:\",&/"; }
+	transform <full
+	cp refs earlier
+	[ "$(frame changes <<<'dept {"id":1,"name":"D1b"}' | since 1 | transform)" = "dim_staff 1,A,D1b|dim_staff 2,B,D1b" ]
+	run=3
+	# a step without joined rows moves the store on, too
+	[ "$(frame changes <<<'o {"id":1,"qty":6}' | since 2 | transform)" = "fact_o 1,6" ]
+	run=4
+	frame changes <<<'staff {"id":1,"name":"Z","dept_id":1,"active":true}' | since 3 >changes
+	[ "$(transform <changes)" = "dim_staff 1,Z,D1b" ]
+	[ "$(transform <changes)" = "dim_staff 1,Z,D1b" ]
+	cp earlier refs
+	run -65 --separate-stderr star-transform --store refs star.sql <changes
+	[[ "$stderr" == *'refs does not reach to where these changes begin'*"'pg-extract --full staff --full dept'"* ]]
+	[[ "$output" != *'"@end"'* ]]
+	cmp earlier refs
+	sed 's/"system":"1"/"system":"2"/' changes >foreign
+	run -65 star-transform --store refs star.sql <foreign
+	# with all joined tables whole it does not matter what the store is
+	run=4
+	frame full <<<'dept {"id":2,"name":"D2"}' | since 3 | transform
+	tail -2 refs | grep -q '"snapshot":"4:4:"'
 }
 
 @test "runs that share a store do not overlap, and an older one leaves it as it is" {

@@ -67,10 +67,42 @@ static void test_follows(void **unused)
 	assert_false(state_follows(str_of(LAKE("b", "3,\"since\":2")), str_of(LAKE("a", "2"))));
 }
 
+static bool skips(const char *state, const char *known)
+{
+	return state_skips(str_of(state), str_of(known));
+}
+
+static void test_skips(void **unused)
+{
+	(void)unused;
+	assert_true(skips(PG("\"snapshot\":\"20:20:\",\"since\":\"10:20:10\""),
+			  PG("\"snapshot\":\"10:19:\"")));
+	assert_false(skips(PG("\"snapshot\":\"20:20:\",\"since\":\"10:20:10\""),
+			   PG("\"snapshot\":\"10:20:10\"")));
+	assert_false(skips(PG("\"snapshot\":\"20:20:\",\"since\":\"10:20:10\""),
+			   PG("\"snapshot\":\"30:30:\"")));
+	assert_true(skips(PG("\"lsn\":\"0/20\",\"since\":\"0/10\""), PG("\"lsn\":\"0/9\"")));
+	assert_false(skips(PG("\"lsn\":\"0/20\",\"since\":\"0/10\""), PG("\"lsn\":\"0/10\"")));
+	assert_true(skips(LAKE("a", "3,\"since\":2"), LAKE("a", "1")));
+	assert_false(skips(LAKE("a", "3,\"since\":2"), LAKE("a", "2")));
+	assert_true(skips(LAKE("a", "3,\"since\":2"), LAKE("b", "2")));
+	/* of another database, of an earlier life of it */
+	assert_true(skips("{\"source\":\"postgresql\",\"system\":\"7\",\"database\":\"e\","
+			  "\"timeline\":1,\"snapshot\":\"9:9:\",\"since\":\"8:8:\"}",
+			  PG("\"snapshot\":\"20:20:\"")));
+	assert_true(skips(PG("\"generation\":1,\"snapshot\":\"9:9:\",\"since\":\"8:8:\""),
+			  PG("\"snapshot\":\"8:8:\"")));
+	/* what cannot be told */
+	assert_false(skips(PG("\"snapshot\":\"20:20:\""), PG("\"snapshot\":\"10:19:\"")));
+	assert_false(skips(LAKE("a", "3,\"since\":2"), "{}"));
+	assert_false(skips(LAKE("a", "3,\"since\":2"), ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_order),
-					    cmocka_unit_test(test_follows) };
+					    cmocka_unit_test(test_follows),
+					    cmocka_unit_test(test_skips) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
