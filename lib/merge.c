@@ -258,11 +258,25 @@ void merge_add_deleted_column(struct buf *b, const struct merge *m)
 		  " DEFAULT false");
 }
 
+#define NOT_AGAIN " AND NOT EXISTS (SELECT FROM {stage} AS g WHERE {same})"
+
 void merge_add_delete(struct buf *b, const struct merge *m)
 {
 	add(b, m, "DELETE FROM {TARGET} AS t USING {gone} AS s WHERE {match}");
 	if (m->kind != MERGE_HISTORY)
-		add(b, m, " AND NOT EXISTS (SELECT FROM {stage} AS g WHERE {same})");
+		add(b, m, NOT_AGAIN);
+	buf_addz(b, m->unless ? m->unless : "");
+}
+
+void merge_add_kept(struct buf *b, const struct merge *m)
+{
+	add(b, m, "SELECT FROM {TARGET} AS t, {gone} AS s WHERE {match}" NOT_AGAIN " LIMIT 1");
+}
+
+void merge_add_mark_kept(struct buf *b, const struct merge *m)
+{
+	add(b, m, "UPDATE {TARGET} AS t SET \"" MERGE_DELETED "\" = true FROM {gone} AS s"
+		  " WHERE NOT t.\"" MERGE_DELETED "\" AND {match}" NOT_AGAIN);
 }
 
 /* --- rows --- */

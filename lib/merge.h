@@ -40,6 +40,7 @@ struct merge {
 	bool fresh;         /* the table was created in this transaction, it is empty */
 	bool marked;        /* it has the column _deleted */
 	bool markers;       /* the stage has the column gone */
+	const char *unless; /* " AND NOT EXISTS (...)": what keeps a row t from being deleted */
 };
 
 /* Each function appends a statement; most of them are a merge_sql. */
@@ -91,6 +92,10 @@ void merge_add_deleted_column(struct buf *b, const struct merge *m);
 /* DELETE what is gone: of a history all versions, else rows whose key does not come again. Behind
  * merge_add_outdated; for a history before merge_add_insert. */
 void merge_add_delete(struct buf *b, const struct merge *m);
+
+/* Behind it: a query that has a row if one was kept, and the UPDATE that marks them. */
+void merge_add_kept(struct buf *b, const struct merge *m);
+void merge_add_mark_kept(struct buf *b, const struct merge *m);
 
 /* MERGE_UPSERT: drop from the stage all but the last row of each key. */
 void merge_add_prune(struct buf *b, const struct merge *m);

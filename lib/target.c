@@ -73,18 +73,23 @@ static int check_generated(const struct target *t, size_t i, struct err *e)
 }
 
 /* A marked row needs a column of its own, and the stream must not have another of that name. */
-static int choose_delete(struct target *t, struct err *e)
+static int check_marking(const struct target *t, struct err *e)
 {
 	const struct wire_table *w = t->merge.table;
 
-	if (t->on_delete == TARGET_DEFAULT)
-		t->on_delete = t->merge.kind == MERGE_HISTORY ? TARGET_MARK : TARGET_DELETE;
-	if (t->on_delete != TARGET_MARK || t->merge.kind == MERGE_REPLACE ||
-	    wire_column_index(w, STR(MERGE_DELETED)) == w->column_count)
+	if (wire_column_index(w, STR(MERGE_DELETED)) == w->column_count)
 		return OK;
 	refuse(t, "its column \"" MERGE_DELETED "\" has the name by which deleted rows are marked",
 	       e);
 	return err_hint(e, BAD_DATA, "Load it with --on-delete ignore or --on-delete delete.");
+}
+
+static int choose_delete(struct target *t, struct err *e)
+{
+	if (t->on_delete == TARGET_DEFAULT && t->merge.kind == MERGE_HISTORY)
+		t->on_delete = TARGET_MARK;
+	return t->on_delete == TARGET_MARK && t->merge.kind != MERGE_REPLACE ? check_marking(t, e) :
+									       OK;
 }
 
 /* How the rows are merged: by the announcement alone. */
@@ -576,8 +581,7 @@ static int delete_gone(struct target *t, PGconn *conn, struct target_counts *cou
 		rc = failed(conn, res, "delete rows of", t, e);
 		state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 		if (state && strcmp(state, "23503") == 0) /* foreign_key_violation */
-			err_hint(e, rc, "With --on-delete mark rows stay for those that refer to "
-				 "them.");
+			err_hint(e, rc, "Without --on-delete delete such rows are marked.");
 	}
 	PQclear(res);
 	buf_release(&sql);
@@ -650,11 +654,66 @@ int target_merge(struct target *t, PGconn *conn, bool again, struct target_count
 	return rc;
 }
 
+/* Conditions on a row t of a table: for each foreign key that would forbid to delete it, that no
+ * row but itself has it. A partition's foreign key is its parent's. */
+static const char referrers_sql[] =
+	"SELECT string_agg(format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s%s)',"
+	"   conrelid::regclass,"
+	"   (SELECT string_agg(format('r.%I = t.%I', a.attname, b.attname), ' AND ')"
+	"      FROM unnest(conkey, confkey) AS k(a, b)"
+	"      JOIN pg_attribute AS a ON a.attrelid = conrelid AND a.attnum = k.a"
+	"      JOIN pg_attribute AS b ON b.attrelid = confrelid AND b.attnum = k.b),"
+	"   CASE WHEN conrelid = confrelid THEN ' AND r.ctid <> t.ctid' END), '')"
+	"  FROM pg_constraint WHERE confrelid = to_regclass($1) AND contype = 'f'"
+	"   AND conparentid = 0 AND confdeltype IN ('a', 'r')";
+
+static int find_referrers(struct target *t, PGconn *conn, struct err *e)
+{
+	struct buf name = { 0 };
+	const char *params[1];
+	PGresult *res = NULL;
+	int rc;
+
+	pg_add_qualified(&name, t->merge.schema, t->merge.table->name);
+	params[0] = name.data;
+	if ((rc = pgio_query(conn, referrers_sql, 1, params, &res, e)) == OK)
+		t->referrers = xstrdup(PQgetvalue(res, 0, 0));
+	t->merge.unless = t->referrers;
+	PQclear(res);
+	buf_release(&name);
+	return rc;
+}
+
 int target_delete(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
 {
-	if (t->deletes && t->on_delete == TARGET_DELETE && t->merge.kind == MERGE_UPSERT)
-		return delete_gone(t, conn, counts, e);
-	return OK;
+	uint64_t kept = 0;
+	int rc = OK;
+
+	if (!t->deletes || t->merge.kind != MERGE_UPSERT || t->on_delete == TARGET_MARK)
+		return OK;
+	if (t->on_delete == TARGET_DEFAULT && !t->referrers)
+		rc = find_referrers(t, conn, e);
+	if (rc == OK)
+		rc = delete_gone(t, conn, counts, e);
+	if (rc == OK && t->referrers && *t->referrers)
+		rc = apply(t, conn, merge_add_kept, "find rows of", &kept, e);
+	t->kept = kept > 0;
+	return rc;
+}
+
+int target_keep(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e)
+{
+	uint64_t marked = 0;
+	int rc = t->kept ? check_marking(t, e) : OK;
+
+	if (rc != OK || !t->kept)
+		return rc;
+	if (!t->merge.marked)
+		rc = add_deleted_column(t, conn, e);
+	if (rc == OK)
+		rc = apply(t, conn, merge_add_mark_kept, "mark rows of", &marked, e);
+	counts->deleted += marked;
+	return rc;
 }
 
 /* Is there a unique index over exactly these columns of the parent? */
@@ -712,6 +771,10 @@ void target_close(struct target *t)
 	t->open = false;
 	t->staged = false;
 	t->deletes = false;
+	t->kept = false;
+	t->merge.unless = NULL;
+	free(t->referrers);
+	t->referrers = NULL;
 	t->rows = 0;
 	t->place = 0;
 }
@@ -724,5 +787,6 @@ void target_release(struct target *t)
 	free(t->loaded);
 	free(t->notnull);
 	free(t->own_key);
+	free(t->referrers);
 	*t = (struct target){ 0 };
 }

@@ -15,7 +15,8 @@
 #include "wire.h"
 
 enum target_delete {
-	TARGET_DEFAULT, /* mark in a history, delete where rows are upserted */
+	TARGET_DEFAULT, /* mark in a history; of upserted rows delete those to which no row refers,
+			   and mark the others */
 	TARGET_IGNORE,
 	TARGET_MARK,    /* keep the row, or append a version, with true in its column _deleted */
 	TARGET_DELETE
@@ -31,6 +32,8 @@ struct target {
 	bool known;                 /* the catalog was read */
 	bool open;
 	bool staged, deletes;       /* the step has rows of it, or deletes, or both */
+	char *referrers;            /* SQL that tells whether other rows refer to one */
+	bool kept;                  /* some of its rows were not deleted because of that */
 	uint64_t rows;              /* of this step */
 	uint64_t all_rows;          /* of all steps that are committed or about to be */
 	size_t place;               /* the caller's: from 1, parents before children */
@@ -62,8 +65,11 @@ int target_truncated(struct target *t, PGconn *conn, uint64_t line_no, struct er
 int target_merge(struct target *t, PGconn *conn, bool again, struct target_counts *counts,
 		 struct err *e);
 
-/* Delete upserted rows: behind target_merge of all tables, children before parents. */
+/* Delete upserted rows: behind target_merge of all tables, children before parents. Where tables
+ * refer to themselves or in a circle, a row that was kept may go the next time; in the end
+ * target_keep marks the rest. */
 int target_delete(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
+int target_keep(struct target *t, PGconn *conn, struct target_counts *counts, struct err *e);
 
 /* One of the announced foreign keys, where the parent is there and has such a key. */
 int target_add_foreign(struct target *t, PGconn *conn, const struct wire_foreign *f,

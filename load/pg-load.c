@@ -319,6 +319,28 @@ static int add_foreign_keys(struct load *l, struct target *t, struct err *e)
 	return rc;
 }
 
+static int delete_all(struct load *l, struct target *const *order, size_t count, struct err *e)
+{
+	uint64_t before;
+	bool kept;
+	int rc = OK;
+
+	do {
+		before = l->counts.deleted;
+		kept = false;
+		for (size_t i = count; rc == OK && i-- > 0;) {
+			rc = target_delete(order[i], l->conn, &l->counts, e);
+			kept = kept || order[i]->kept;
+		}
+	} while (rc == OK && kept && l->counts.deleted > before);
+	/* now all keys must be right; with a check still to come no table gets a column */
+	if (rc == OK)
+		rc = pgio_exec(l->conn, "SET CONSTRAINTS ALL IMMEDIATE", NULL, e);
+	for (size_t i = 0; rc == OK && i < count; i++)
+		rc = target_keep(order[i], l->conn, &l->counts, e);
+	return rc;
+}
+
 static int merge_all(struct load *l, struct err *e)
 {
 	struct target **order = xcalloc(l->count, sizeof(*order));
@@ -331,10 +353,8 @@ static int merge_all(struct load *l, struct err *e)
 		rc = target_merge(order[i], l->conn, !l->follows, &l->counts, e);
 	for (size_t i = 0; rc == OK && i < count; i++)
 		rc = add_foreign_keys(l, order[i], e);
-	for (size_t i = count; rc == OK && i-- > 0;)
-		rc = target_delete(order[i], l->conn, &l->counts, e);
 	if (rc == OK)
-		rc = pgio_exec(l->conn, "SET CONSTRAINTS ALL IMMEDIATE", NULL, e);
+		rc = delete_all(l, order, count, e);
 	free(order);
 	return rc;
 }

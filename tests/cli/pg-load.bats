@@ -670,7 +670,7 @@ events() {
 	bounded "$(cat rss)"
 }
 
-@test "deleted parents go behind deleted children, and a child that stays is an error with a way out" {
+@test "deleted parents go behind deleted children; one that a child refers to is marked, or an error if it must go" {
 	family() {
 		echo '{"@table":"parent","columns":[{"name":"id","type":"int4"}],"key":["id"],"mode":"changes"}'
 		[ -z "$1" ] || printf '%s\n' $1
@@ -680,8 +680,8 @@ events() {
 	}
 	family $'{"id":1}\n{"id":2}\n{"id":3}' $'{"id":1,"parent_id":1}\n{"id":2,"parent_id":2}' | pg-load
 	family '{"@delete":"parent","key":{"id":1}}' '' >in
-	run -65 --separate-stderr pg-load <in
-	[[ $stderr == *'could not delete rows of table "parent"'*'"child"'*'(id)=(1)'*'hint:'*'--on-delete mark'* ]]
+	run -65 --separate-stderr pg-load --on-delete delete <in
+	[[ $stderr == *'could not delete rows of table "parent"'*'"child"'*'(id)=(1)'*'hint:'*'such rows are marked.' ]]
 	[ "$(sql -c 'SELECT count(*) FROM parent')" = 3 ]
 	# 1 goes with its child, 2's child moves to 4, which is new
 	family $'{"@delete":"parent","key":{"id":1}}\n{"@delete":"parent","key":{"id":2}}\n{"id":4}' \
@@ -689,8 +689,37 @@ events() {
 	run -0 pg-load <in
 	[[ $output == *'"inserted":1,"updated":1,"unchanged":0,"deleted":3,'* ]]
 	[ "$(sql -c 'SELECT * FROM parent ORDER BY id' -c 'TABLE child')" = $'3\n4\n2|4' ]
-	family '{"@delete":"parent","key":{"id":4}}' '' | pg-load --on-delete mark
-	[ "$(sql -c 'SELECT * FROM parent ORDER BY id')" = $'3|f\n4|t' ]
+	family $'{"@delete":"parent","key":{"id":3}}\n{"@delete":"parent","key":{"id":4}}' '' >in
+	run -0 pg-load <in
+	[[ $output == *'"deleted":2,'* ]]
+	[ "$(sql -c 'SELECT * FROM parent')" = '4|t' ]
+	family '{"id":4}' '' | pg-load
+	[ "$(sql -c 'SELECT * FROM parent')" = '4|f' ]
+	family '{"@delete":"parent","key":{"id":4}}' '{"@delete":"child","key":{"id":2}}' | pg-load
+	[ "$(sql -c 'SELECT count(*) FROM parent')" = 0 ]
+}
+
+@test "of tables that refer to themselves and to each other all goes that nothing keeps" {
+	sql -c 'CREATE TABLE staff (id int PRIMARY KEY, boss int REFERENCES staff, dept int);
+		CREATE TABLE dept (id int PRIMARY KEY, head int REFERENCES staff, x int, y int, UNIQUE (x, y));
+		ALTER TABLE staff ADD FOREIGN KEY (dept) REFERENCES dept DEFERRABLE;
+		CREATE TABLE "r R" ("x''" int, y int, FOREIGN KEY ("x''", y) REFERENCES dept (x, y)) PARTITION BY LIST (y);
+		CREATE TABLE r1 PARTITION OF "r R" DEFAULT;
+		INSERT INTO staff VALUES (1, 1), (2, 1), (3, 2), (4, 3), (5, NULL), (6, 5);
+		INSERT INTO dept VALUES (1, 4, 1, 1), (2, 6, 2, 2), (3, 6, 3, NULL);
+		INSERT INTO "r R" VALUES (2, 2), (3, NULL)'
+	{
+		echo '{"@table":"staff","columns":[{"name":"id","type":"int4"}],"key":["id"],"mode":"changes"}'
+		echo '{"@table":"dept","columns":[{"name":"id","type":"int4"}],"key":["id"],"mode":"changes"}'
+		for i in 1 2 3; do echo '{"@delete":"dept","key":{"id":'$i'}}'; done
+		for i in 1 2 3 4 5 6; do echo '{"@delete":"staff","key":{"id":'$i'}}'; done
+		echo '{"@end":{"rows":{"staff":0,"dept":0}}}'
+	} >in
+	run -0 pg-load <in
+	[[ $output == *'"deleted":9,'* ]]
+	[ "$(sql -c 'SELECT id, _deleted FROM dept' -c 'SELECT id, _deleted FROM staff ORDER BY id' | xargs)" = '2|t 5|t 6|t' ]
+	run -0 pg-load <in
+	[[ $output == *'"deleted":0,'* ]]
 }
 
 @test "a deleted key that is wrong is blamed on its line" {
