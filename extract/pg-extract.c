@@ -293,6 +293,10 @@ static int read_catalog(struct extract *x, char **tables, size_t count, struct e
 
 	if (query)
 		return read_query(x, e);
+	/* a mistyped name would let out what was to be left out */
+	rc = catalog_check_names(x->conn, schema, excluded.items, excluded.count, e);
+	if (rc != OK)
+		return rc;
 	if (slot_name)
 		rc = publication_read(x->conn, publication, schema, (const char *const *)tables,
 				      count, excluded.items, excluded.count, &x->catalog,

@@ -210,6 +210,28 @@ static int missing(PGconn *conn, const char *schema, const char *name, struct er
 	return FAILED;
 }
 
+int catalog_check_names(PGconn *conn, const char *schema, const char *const *names, size_t count,
+			struct err *e)
+{
+	struct buf array = { 0 };
+	PGresult *res = NULL;
+	const char *params[] = { schema, NULL };
+	int rc;
+
+	pg_add_array(&array, names, count);
+	params[1] = array.data;
+	rc = pgio_query(conn,
+			"SELECT name FROM unnest($2::text[]) AS name WHERE NOT EXISTS (SELECT "
+			"FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
+			"WHERE nspname = $1 AND relname = name) LIMIT 1",
+			2, params, &res, e);
+	if (rc == OK && PQntuples(res) > 0)
+		rc = missing(conn, schema, PQgetvalue(res, 0, 0), e);
+	PQclear(res);
+	buf_release(&array);
+	return rc;
+}
+
 int catalog_read(PGconn *conn, const char *schema, const char *const *names, size_t count,
 		 const char *const *except, size_t except_count, struct catalog *c, struct err *e)
 {

@@ -20,6 +20,10 @@ struct catalog {
 int catalog_read(PGconn *conn, const char *schema, const char *const *names, size_t count,
 		 const char *const *except, size_t except_count, struct catalog *c, struct err *e);
 
+/* Is there a relation of each of these names in the schema? If not, FAILED with such a hint. */
+int catalog_check_names(PGconn *conn, const char *schema, const char *const *names, size_t count,
+			struct err *e);
+
 /* One table with the columns of a query's result. */
 int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c,
 		     struct err *e);

@@ -57,7 +57,8 @@ void merge_add_primary_key(struct buf *b, const struct merge *m);
 void merge_add_foreign(struct buf *b, const struct merge *m, const struct wire_foreign *f,
 		       bool deferrable);
 
-/* ALTER TABLE ... ADD COLUMN: what to type when the table lacks column i. */
+/* ALTER TABLE ... ADD COLUMN: what to type when the table lacks column i. NULL is allowed, as the
+ * rows that are there have no value. */
 void merge_add_column(struct buf *b, const struct merge *m, size_t i);
 
 /* MERGE_HISTORY: the query for the newest version of each key that is not deleted. columns: those

@@ -18,6 +18,8 @@ tables_of() { jq -r 'select(has("@table") and has("columns")) | ."@table"'; }
 		'[{"columns":["z"],"table":"z","references":["id"]}]' ]
 	run -0 pg-extract -d "$db" --exclude z v a
 	[ "$(tables_of <<<"$output" | sort | tr '\n' ' ')" = "a v " ]
+	run -1 pg-extract -d "$db" --exclude zz
+	[[ "$output" == *'table "zz" is not in schema "public"'*'hint: There are: '* ]]
 }
 
 @test "cycles of foreign keys and names that need quotes do no harm" {
