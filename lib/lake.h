@@ -1,6 +1,7 @@
 /* lake.h - a lake's steps and commit records.
  *
- *     ROOT/table/YYYY/MM/DD/STEP.jsonl[.gz|.zst]    rows of one table and step
+ *     ROOT/table/YYYY/MM/DD/STEP.jsonl[.gz|.zst]    rows of one table and step (or .csv, .parquet)
+ *     ROOT/table/column=value/STEP.jsonl            those of a partition
  *     ROOT/_commits/00000000000000000007.json       the record that makes step 7 exist
  *
  * In a table's folder %, /, = and control bytes are %XX, and so is a . or _ that it begins with.
@@ -15,6 +16,7 @@
  *                partition (if any): {"column":"value"}; of Parquet, "numeric_as":"string" and
  *                "time_as":"string" where numerics and times of day are text
  *     state      the stream's @state, if it had one
+ *     delta      what is published as Delta tables, if anything: delta.h
  *
  * The id of step 1 is the lake's. */
 #ifndef STARPIPE_LAKE_H
@@ -26,7 +28,7 @@
 
 struct lake;
 
-/* url ends in a slash. Finds the last record. */
+/* url ends in a slash. Finds the last record. Close *l on failure too. */
 int lake_open(const char *url, struct lake **l, struct err *e);
 void lake_close(struct lake *l);
 
@@ -37,8 +39,7 @@ struct str lake_state(const struct lake *l);
 struct store *lake_store(const struct lake *l);
 const char *lake_root(const struct lake *l);
 
-/* A table's name is one folder's, and no other table's: what has a meaning in a path is written
- * %XX, a leading _ too, as the lake's own folders begin with it. */
+/* The folder of a table's name, which is no other table's, and none of the lake's own. */
 void lake_add_folder(struct buf *b, const char *name);
 
 /* Add the next record, with that state in it. LOST_RACE if another run was first. lake_write.h

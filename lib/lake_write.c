@@ -20,9 +20,9 @@ enum {
 };
 
 /* The rows of one table, or of one partition of it, on their way into an object. */
-struct part {
+struct partition {
 	struct lake_writer *writer;
-	struct told *told;
+	struct lake_table *table;
 	char *value;             /* of the partition; NULL without one, or for the value NULL */
 	struct encoder *encoder; /* NULL: no object open */
 	struct buf head;         /* its first bytes */
@@ -35,12 +35,13 @@ struct part {
 };
 
 /* A table of the step. */
-struct told {
-	const struct wire_table *table;
-	struct wire_table *as_text; /* the same with times of day as text, or NULL */
-	size_t partition_by;        /* a column, or column_count */
-	struct part *whole;         /* without partitions */
-	struct map parts;           /* by the value as it stands in a row */
+struct lake_table {
+	struct wire_table table;   /* as last told: the reader's own may be the next step's */
+	struct wire_table written; /* the same, with other columns where there are some: */
+	struct wire_column *columns;
+	size_t partition_by;       /* a column, or column_count */
+	struct partition *whole;   /* without partitions */
+	struct map partitions;     /* by the value as it stands in a row */
 	uint64_t rows;
 	unsigned objects;
 	bool deleting; /* the last line was a @delete */
@@ -48,83 +49,76 @@ struct told {
 
 /* Where the row of a key went last. */
 struct seen {
-	uint64_t hash;     /* of table and key */
-	struct part *part; /* NULL: an empty slot */
+	uint64_t hash;               /* of table and key */
+	struct partition *partition; /* NULL: an empty slot */
 };
 
 struct lake_writer {
 	struct lake *lake;
 	const struct lake_layout *how;
-	struct told **tables;
+	struct lake_table **tables;
 	size_t table_count, table_cap;
-	struct part **parts; /* that have an object open */
-	size_t part_count, part_cap;
+	struct partition **open; /* that have an object open */
+	size_t open_count, open_cap;
 	struct buf objects; /* JSON of those finished in this step */
 	char id[64], day[16];
 	uint64_t object_count, byte_count;
 	uint64_t new_objects, new_bytes;
-	size_t held;       /* memory of all parts */
+	size_t held;       /* memory of all objects */
 	struct seen *seen; /* 2 * SEEN slots, once there are changes in partitions */
 	size_t seen_count;
 };
 
 /* --- tables --- */
 
-static bool is_partitioned(const struct told *t)
+static bool is_partitioned(const struct lake_table *t)
 {
-	return t->partition_by < t->table->column_count;
+	return t->partition_by < t->table.column_count;
 }
 
-/* The table as it is written: the stream's, or a copy whose times of day are text. */
-static struct wire_table *times_as_text(const struct wire_table *t)
+/* The columns as they are written, where some are times of day and shall be text; else NULL. */
+static struct wire_column *times_as_text(const struct wire_table *t)
 {
-	struct wire_table *copy = NULL;
-	struct json *doc = NULL;
-	struct buf line = { 0 };
-	struct err ignored;
-	bool any = false;
+	static char text[] = "text", texts[] = "text[]";
+	struct wire_column *columns = NULL;
 
-	for (size_t i = 0; i < t->column_count; i++)
-		any = any || t->columns[i].type.base == PG_TIME;
-	if (!any)
-		return NULL;
-	wire_add_table(&line, t);
-	if (json_parse(buf_str(&line), &doc, &ignored) == OK &&
-	    wire_table_read(doc, &copy, &ignored) == OK)
-		for (size_t i = 0; i < t->column_count; i++)
-			if (t->columns[i].type.base == PG_TIME) {
-				free(copy->columns[i].type_name);
-				copy->columns[i].type_name =
-					xstrdup(t->columns[i].type.array ? "text[]" : "text");
-				copy->columns[i].type =
-					pg_type_parse(str_of(copy->columns[i].type_name));
-			}
-	json_free(doc);
-	buf_release(&line);
-	return copy;
+	for (size_t i = 0; i < t->column_count; i++) {
+		if (t->columns[i].type.base != PG_TIME)
+			continue;
+		if (!columns) {
+			columns = xcalloc(t->column_count, sizeof(*columns));
+			memcpy(columns, t->columns, t->column_count * sizeof(*columns));
+		}
+		columns[i].type_name = columns[i].type.array ? texts : text;
+		columns[i].type = pg_type_parse(str_of(columns[i].type_name));
+	}
+	return columns;
 }
 
-static struct told *told_of(struct lake_writer *w, const struct wire_table *t)
+static struct lake_table *new_table(const struct lake_layout *how, const struct wire_table *t)
 {
-	const char *by = w->how->partition_by;
-	struct told *n;
+	struct lake_table *n = xcalloc(1, sizeof(*n));
 
-	if (t->index < w->table_count)
-		return w->tables[t->index];
-	GROW(w->tables, w->table_count, w->table_cap);
-	n = w->tables[w->table_count++] = xcalloc(1, sizeof(*n));
-	n->table = t;
-	n->partition_by = by ? wire_column_index(t, str_of(by)) : t->column_count;
-	if (is_partitioned(n) && t->columns[n->partition_by].generated)
+	n->partition_by = how->partition_by ? wire_column_index(t, str_of(how->partition_by)) :
+					      t->column_count;
+	if (n->partition_by < t->column_count && t->columns[n->partition_by].generated)
 		n->partition_by = t->column_count; /* rows do not have it */
-	if (w->how->times_as_text)
-		n->as_text = times_as_text(t);
+	n->columns = how->times_as_text ? times_as_text(t) : NULL;
 	return n;
 }
 
 void lake_writer_table(struct lake_writer *w, const struct wire_table *t)
 {
-	told_of(w, t);
+	struct lake_table *n;
+
+	if (t->index == w->table_count) {
+		GROW(w->tables, w->table_count, w->table_cap);
+		w->tables[w->table_count++] = new_table(w->how, t);
+	}
+	n = w->tables[t->index];
+	n->table = n->written = *t;
+	if (n->columns)
+		n->written.columns = n->columns;
 }
 
 struct lake_writer *lake_writer_new(struct lake *l, const struct lake_layout *how)
@@ -144,24 +138,23 @@ static void name_step(struct lake_writer *w)
 	struct timespec now;
 	struct tm tm;
 	unsigned char random[6];
-	char time_text[32];
+	char time_text[32], hex[2 * sizeof(random) + 1];
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	random_bytes(random, sizeof(random));
+	to_hex(random, sizeof(random), hex);
 	strftime(w->day, sizeof(w->day), "%Y/%m/%d", &tm);
 	strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &tm);
-	snprintf(w->id, sizeof(w->id), "%s.%03ldZ-%02x%02x%02x%02x%02x%02x", time_text,
-		 now.tv_nsec / 1000000, random[0], random[1], random[2], random[3], random[4],
-		 random[5]);
+	snprintf(w->id, sizeof(w->id), "%s.%03ldZ-%s", time_text, now.tv_nsec / 1000000, hex);
 }
 
 /* column=value, as Hive has it; a partitioned table's days would be in its readers' way. */
-static void add_partition(struct buf *path, const struct part *p)
+static void add_partition(struct buf *path, const struct partition *p)
 {
-	const struct told *t = p->told;
+	const struct lake_table *t = p->table;
 
-	lake_add_folder(path, t->table->columns[t->partition_by].name);
+	lake_add_folder(path, t->table.columns[t->partition_by].name);
 	buf_addch(path, '=');
 	if (!p->value)
 		buf_addz(path, "__HIVE_DEFAULT_PARTITION__");
@@ -172,26 +165,26 @@ static void add_partition(struct buf *path, const struct part *p)
 			buf_addch(path, *c);
 }
 
-static void name_object(struct lake_writer *w, struct part *p)
+static void name_object(struct lake_writer *w, struct partition *p)
 {
 	struct buf path = { 0 };
 
 	if (!w->id[0])
 		name_step(w);
-	lake_add_folder(&path, p->told->table->name);
+	lake_add_folder(&path, p->table->table.name);
 	buf_addch(&path, '/');
-	if (is_partitioned(p->told))
+	if (is_partitioned(p->table))
 		add_partition(&path, p);
 	else
 		buf_addz(&path, w->day);
 	buf_addf(&path, "/%s", w->id);
-	if (p->told->objects++)
-		buf_addf(&path, "-%u", p->told->objects);
+	if (p->table->objects++)
+		buf_addf(&path, "-%u", p->table->objects);
 	encoding_add_suffix(&w->how->encoding, &path);
 	p->path = path.data;
 }
 
-static int open_upload(struct part *p, struct err *e)
+static int open_upload(struct partition *p, struct err *e)
 {
 	struct lake *l = p->writer->lake;
 	struct buf key = { 0 };
@@ -210,7 +203,7 @@ static int open_upload(struct part *p, struct err *e)
  * file is open for an object that has nothing but its first bytes. */
 static int take_bytes(void *arg, struct str bytes, struct err *e)
 {
-	struct part *p = arg;
+	struct partition *p = arg;
 	int rc = OK;
 
 	hash_add(p->hash, bytes);
@@ -224,21 +217,20 @@ static int take_bytes(void *arg, struct str bytes, struct err *e)
 	return rc == OK ? upload_write(p->upload, bytes, e) : rc;
 }
 
-static int open_object(struct lake_writer *w, struct part *p, bool deletes, struct err *e)
+static int open_object(struct lake_writer *w, struct partition *p, bool deletes, struct err *e)
 {
-	const struct told *t = p->told;
+	const struct lake_table *t = p->table;
 
 	name_object(w, p);
 	p->hash = hash_new();
 	p->takes_deletes = deletes || w->how->encoding.format != FORMAT_PARQUET;
-	GROW(w->parts, w->part_count, w->part_cap);
-	w->parts[w->part_count++] = p;
-	return encoder_open(&w->how->encoding, t->as_text ? t->as_text : t->table, deletes,
-			    take_bytes, p, &p->encoder, e);
+	GROW(w->open, w->open_count, w->open_cap);
+	w->open[w->open_count++] = p;
+	return encoder_open(&w->how->encoding, &t->written, deletes, take_bytes, p, &p->encoder, e);
 }
 
 /* Count anew what memory it takes. */
-static void count_memory(struct part *p)
+static void count_memory(struct partition *p)
 {
 	struct lake_writer *w = p->writer;
 
@@ -251,9 +243,9 @@ static void count_memory(struct part *p)
 	w->held += p->held;
 }
 
-static void add_object(struct lake_writer *w, const struct part *p)
+static void add_object(struct lake_writer *w, const struct partition *p)
 {
-	const struct told *t = p->told;
+	const struct lake_table *t = p->table;
 	char hash[SHA256_HEX + 1];
 	struct buf *b = &w->objects;
 
@@ -261,10 +253,10 @@ static void add_object(struct lake_writer *w, const struct part *p)
 	buf_addz(b, b->len ? ",\n  {\"path\":" : "\n  {\"path\":");
 	json_add_string(b, str_of(p->path));
 	buf_addz(b, ",\"table\":");
-	json_add_string(b, str_of(t->table->name));
+	json_add_string(b, str_of(t->table.name));
 	if (is_partitioned(t)) {
 		buf_addz(b, ",\"partition\":{");
-		json_add_string(b, str_of(t->table->columns[t->partition_by].name));
+		json_add_string(b, str_of(t->table.columns[t->partition_by].name));
 		buf_addch(b, ':');
 		if (p->value)
 			json_add_string(b, str_of(p->value));
@@ -282,13 +274,13 @@ static void add_object(struct lake_writer *w, const struct part *p)
 		 format_name(w->how->encoding.format));
 	if (w->how->encoding.format == FORMAT_PARQUET && w->how->encoding.parquet.numeric_text)
 		buf_addz(b, ",\"numeric_as\":\"string\"");
-	if (t->as_text)
+	if (t->columns)
 		buf_addz(b, ",\"time_as\":\"string\"");
 	buf_addch(b, '}');
 }
 
 /* Undo what was not committed, and forget it. */
-static void drop_object(struct part *p)
+static void drop_object(struct partition *p)
 {
 	struct lake_writer *w = p->writer;
 
@@ -303,12 +295,12 @@ static void drop_object(struct part *p)
 	p->path = NULL;
 	p->rows = p->deletes = p->bytes = 0;
 	count_memory(p);
-	for (size_t i = 0; i < w->part_count; i++)
-		if (w->parts[i] == p)
-			w->parts[i] = w->parts[--w->part_count];
+	for (size_t i = 0; i < w->open_count; i++)
+		if (w->open[i] == p)
+			w->open[i] = w->open[--w->open_count];
 }
 
-static int close_object(struct lake_writer *w, struct part *p, struct err *e)
+static int close_object(struct lake_writer *w, struct partition *p, struct err *e)
 {
 	int rc;
 
@@ -329,13 +321,13 @@ static int close_object(struct lake_writer *w, struct part *p, struct err *e)
  * where that does not help, end it; the next rows begin another. */
 static int save_memory(struct lake_writer *w, struct err *e)
 {
-	struct part *largest = w->parts[0];
+	struct partition *largest = w->open[0];
 	size_t before;
 	int rc = OK;
 
-	for (size_t i = 1; i < w->part_count; i++)
-		if (w->parts[i]->held > largest->held)
-			largest = w->parts[i];
+	for (size_t i = 1; i < w->open_count; i++)
+		if (w->open[i]->held > largest->held)
+			largest = w->open[i];
 	before = largest->held;
 	if (largest->upload)
 		rc = upload_save_memory(largest->upload, e);
@@ -350,18 +342,18 @@ static int save_memory(struct lake_writer *w, struct err *e)
 
 /* --- rows --- */
 
-static struct part *new_part(struct lake_writer *w, struct told *t)
+static struct partition *new_partition(struct lake_writer *w, struct lake_table *t)
 {
-	struct part *p = xcalloc(1, sizeof(*p));
+	struct partition *p = xcalloc(1, sizeof(*p));
 
 	p->writer = w;
-	p->told = t;
+	p->table = t;
 	return p;
 }
 
 /* The partition's value as its text. A deleted key without that column is in that of NULL. */
-static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r, struct part **out,
-		   struct err *e)
+static int partition_of(struct lake_writer *w, struct lake_table *t, struct wire_reader *r,
+			struct partition **out, struct err *e)
 {
 	struct buf value = { 0 };
 	struct map_entry *entry;
@@ -370,7 +362,7 @@ static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r,
 
 	if (!is_partitioned(t)) {
 		if (!t->whole)
-			t->whole = new_part(w, t);
+			t->whole = new_partition(w, t);
 		*out = t->whole;
 		return OK;
 	}
@@ -383,9 +375,9 @@ static int part_of(struct lake_writer *w, struct told *t, struct wire_reader *r,
 		buf_addstr(&value, f->text);
 	if (f->kind > F_NULL)
 		buf_addch(&value, '\0'); /* so that the empty text is not NULL */
-	entry = map_add(&t->parts, buf_str(&value), &added);
+	entry = map_add(&t->partitions, buf_str(&value), &added);
 	if (added) {
-		struct part *p = entry->value = new_part(w, t);
+		struct partition *p = entry->value = new_partition(w, t);
 
 		p->value = value.len ? xstrdup(value.data) : NULL;
 	}
@@ -403,13 +395,13 @@ static void forget_keys(struct lake_writer *w)
 
 /* Close what the table has open: objects are read in the order they were closed in, and what comes
  * now must be read behind them. */
-static int close_table(struct lake_writer *w, const struct told *t, struct err *e)
+static int close_table(struct lake_writer *w, const struct lake_table *t, struct err *e)
 {
 	int rc = OK;
 
-	for (size_t i = w->part_count; i-- > 0 && rc == OK;)
-		if (w->parts[i]->told == t)
-			rc = close_object(w, w->parts[i], e);
+	for (size_t i = w->open_count; i-- > 0 && rc == OK;)
+		if (w->open[i]->table == t)
+			rc = close_object(w, w->open[i], e);
 	return rc;
 }
 
@@ -417,13 +409,13 @@ static int close_table(struct lake_writer *w, const struct told *t, struct err *
  * side by side. So a changed row that was in another partition before begins a new object for
  * all of them, and so it is after as many keys as can be remembered. A full table has each key
  * once. */
-static int keep_order(struct lake_writer *w, const struct told *t, const struct wire_reader *r,
-		      struct part *p, struct err *e)
+static int keep_order(struct lake_writer *w, const struct lake_table *t,
+		      const struct wire_reader *r, struct partition *p, struct err *e)
 {
-	const struct wire_table *table = t->table;
+	const struct wire_table *table = &t->table;
 	uint64_t hash = table->index;
 	struct seen *s;
-	struct part *before;
+	struct partition *before;
 	int rc = OK;
 
 	if (table->mode != WIRE_CHANGES || !table->key_count || !r->line.len)
@@ -438,9 +430,9 @@ static int keep_order(struct lake_writer *w, const struct told *t, const struct 
 				rc = close_table(w, w->tables[i], e);
 		forget_keys(w);
 	}
-	for (s = w->seen + hash % (2 * SEEN); s->part && s->hash != hash;)
+	for (s = w->seen + hash % (2 * SEEN); s->partition && s->hash != hash;)
 		s = s + 1 < w->seen + 2 * SEEN ? s + 1 : w->seen;
-	before = s->part;
+	before = s->partition;
 	w->seen_count += !before;
 	*s = (struct seen){ hash, p };
 	if (rc == OK && before && before != p && before->encoder)
@@ -450,9 +442,9 @@ static int keep_order(struct lake_writer *w, const struct told *t, const struct 
 
 int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, struct err *e)
 {
-	struct told *t = told_of(w, r->table);
-	struct part *p = NULL;
-	int rc = part_of(w, t, r, &p, e);
+	struct lake_table *t = w->tables[r->table->index];
+	struct partition *p = NULL;
+	int rc = partition_of(w, t, r, &p, e);
 
 	if (rc != OK)
 		return rc;
@@ -495,7 +487,7 @@ static void add_record(struct lake_writer *w, struct buf *b, struct str state, s
 		 (unsigned long long)lake_last(w->lake) + 1, w->id, when, log_tool());
 	for (size_t i = 0; i < w->table_count; i++) {
 		buf_addz(b, i ? ",\n  " : "\n  ");
-		wire_add_table(b, w->tables[i]->table);
+		wire_add_table(b, &w->tables[i]->table);
 		b->len -= 2; /* its } and line break */
 		buf_addf(b, ",\"rows\":%llu}", (unsigned long long)w->tables[i]->rows);
 	}
@@ -533,8 +525,8 @@ int lake_writer_commit(struct lake_writer *w, struct str state, struct str note,
 
 	if (!w->id[0])
 		name_step(w);
-	while (w->part_count && rc == OK)
-		rc = close_object(w, w->parts[0], e);
+	while (w->open_count && rc == OK)
+		rc = close_object(w, w->open[0], e);
 	if (rc != OK)
 		return rc;
 	add_record(w, &record, state, note);
@@ -565,7 +557,7 @@ uint64_t lake_writer_bytes(const struct lake_writer *w)
 	return w->byte_count;
 }
 
-static void free_part(struct part *p)
+static void free_partition(struct partition *p)
 {
 	if (p)
 		free(p->value);
@@ -576,21 +568,21 @@ void lake_writer_free(struct lake_writer *w)
 {
 	if (!w)
 		return;
-	while (w->part_count)
-		drop_object(w->parts[0]);
+	while (w->open_count)
+		drop_object(w->open[0]);
 	for (size_t i = 0; i < w->table_count; i++) {
-		struct told *t = w->tables[i];
+		struct lake_table *t = w->tables[i];
 
-		for (size_t k = 0; k < t->parts.capacity; k++)
-			if (t->parts.entries[k].key.data)
-				free_part(t->parts.entries[k].value);
-		map_release(&t->parts);
-		free_part(t->whole);
-		wire_table_free(t->as_text);
+		for (size_t k = 0; k < t->partitions.capacity; k++)
+			if (t->partitions.entries[k].key.data)
+				free_partition(t->partitions.entries[k].value);
+		map_release(&t->partitions);
+		free_partition(t->whole);
+		free(t->columns);
 		free(t);
 	}
 	free(w->tables);
-	free(w->parts);
+	free(w->open);
 	free(w->seen);
 	buf_release(&w->objects);
 	free(w);

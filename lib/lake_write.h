@@ -21,10 +21,11 @@ struct lake_writer;
 /* Borrows both. */
 struct lake_writer *lake_writer_new(struct lake *l, const struct lake_layout *how);
 
-/* Tell of a table, rows or not. All are of one reader, told in the order of their indexes. */
+/* Tell of a table, rows or not, whenever the reader announces one or switches to it. All are of one
+ * reader, told in the order of their indexes. Its mode is then that of the step. */
 void lake_writer_table(struct lake_writer *w, const struct wire_table *t);
 
-/* The reader's row, or @delete. */
+/* The reader's row, or @delete, of the table told last. */
 int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, struct err *e);
 
 /* Publish what was written since the last commit as one step. note is another member of the record,

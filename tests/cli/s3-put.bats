@@ -21,6 +21,25 @@ objects() { jq -r '.objects[].path' "$1"/_commits/*.json; }
 	[ "$(ls "$lake/t"/*/*/* | wc -l)" -eq 2 ]
 }
 
+@test "a step's tables have the mode they had in it, whatever the line says that ends it" {
+	table='{"@table":"t","columns":[{"name":"x","type":"int4"},{"name":"h","type":"time"}],"key":["x"],"mode":"MODE"}'
+	for modes in "full changes" "changes full"; do
+		set -- $modes
+		printf '%s\n' "${table/MODE/$1}" '{"x":1,"h":"10:00:00"}' '{"@state":{"at":1}}' \
+			"${table/MODE/$2}" '{"x":2,"h":null}' '{"@state":{"at":2}}' '{"@end":{"rows":{"t":2}}}' >"$BATS_TEST_TMPDIR/in"
+		for how in "--format jsonl" "--format parquet" --delta; do
+			lake=$BATS_TEST_TMPDIR/$1${how##* }
+			s3-put $how "file://$lake/" <"$BATS_TEST_TMPDIR/in"
+			[ "$(jq -r '.tables[0].mode' "$lake"/_commits/*.json | xargs)" = "$modes" ]
+			s3-get "file://$lake/" | s3-put "file://$lake-copy/"
+			[ "$(jq -r '.tables[0].mode' "$lake-copy"/_commits/*.json | xargs)" = "$modes" ]
+			[[ "$how" = *jsonl ]] || jq -r '.objects[].path' "$lake"/_commits/*.json | while read -r path; do
+				parquet2jsonl "$lake/$path" | head -1 | jq -r .mode
+			done | xargs | grep -qx "$modes"
+		done
+	done
+}
+
 @test "a lake without a step has the state of a first run" {
 	[ "$(s3-put --show-state "file://$BATS_TEST_TMPDIR/none/")" = '{}' ]
 }
