@@ -1,6 +1,7 @@
 /* copy_in - rows for many tables over one connection */
 #include "copy_in.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "mem.h"
@@ -37,16 +38,17 @@ static void read_context(const struct copy_in_table *t, const char *context, uin
 			 size_t *column)
 {
 	const char *p = context ? strstr(context, "starpipe_") : NULL;
+	char *end;
 
 	*row = 0;
 	*column = t->table->column_count;
 	if (!p || !(p = strchr(p, ',')))
 		return;
 	p += strcspn(p, "0123456789");
-	*row = strtoull(p, (char **)(uintptr_t)&p, 10);
-	if (*p != ',')
+	*row = strtoull(p, &end, 10);
+	if (*end != ',')
 		return;
-	for (p = strpbrk(p, " :"); p && *p == ' '; p = strpbrk(p + 1, " :"))
+	for (p = strpbrk(end, " :"); p && *p == ' '; p = strpbrk(p + 1, " :"))
 		if (p[1] == 'c' && p[2] >= '0' && p[2] <= '9') {
 			*column = strtoul(p + 2, NULL, 10);
 			return;
@@ -88,8 +90,7 @@ static int drain(struct copy_in *c, struct err *e)
 		if (rc == OK && status != PGRES_COMMAND_OK)
 			rc = failed(c, res, e);
 		PQclear(res);
-		if (status ==
-		    PGRES_COPY_IN) /* only after a lost connection: there is no end to read */
+		if (status == PGRES_COPY_IN) /* the connection is lost, there is no end to read */
 			break;
 	}
 	return rc;
@@ -113,7 +114,15 @@ static void give_back(struct buf *b)
 	buf_reset(b);
 }
 
-/* Send the open table's rows. A failure of the server's shows itself here once it is known. */
+/* During a COPY the server is silent unless it has failed; libpq would tell at the end only. */
+static bool server_speaks(const struct copy_in *c)
+{
+	struct pollfd fd = { .fd = PQsocket(c->conn), .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+/* Send the open table's rows. Ends the COPY if it has failed, or may have. */
 static int send_rows(struct copy_in *c, struct err *e)
 {
 	struct buf *b = &c->open->rows;
@@ -121,15 +130,14 @@ static int send_rows(struct copy_in *c, struct err *e)
 	for (size_t at = 0; at < b->len; at += SEND_CHUNK) {
 		size_t n = b->len - at < SEND_CHUNK ? b->len - at : SEND_CHUNK;
 
-		if (PQconsumeInput(c->conn) != 1 ||
-		    PQputCopyData(c->conn, b->data + at, (int)n) != 1) {
+		if (PQputCopyData(c->conn, b->data + at, (int)n) != 1) {
 			int rc = end_copy(c, e);
 
 			return rc != OK ? rc : pgio_failed(c->conn, NULL, e, "load rows");
 		}
 	}
 	give_back(b);
-	return OK;
+	return server_speaks(c) ? end_copy(c, e) : OK;
 }
 
 static int open_copy(struct copy_in *c, struct copy_in_table *t, struct err *e)

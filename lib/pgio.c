@@ -4,13 +4,16 @@
 #include "log.h"
 #include "pgtype.h"
 
-/* What makes a value's text exact and independent of the server's configuration. */
+/* What makes a value's text exact and independent of the server's configuration; and nobody is sent
+ * away for taking long: a run is as slow as the other end of its pipe. */
 static const char session_sql[] =
 	"SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; "
 	"SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
 	"SET lc_monetary = 'C'; SET xmloption = 'content'; SET search_path = 'pg_catalog'; "
-	"SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
-	"SET standard_conforming_strings = on; SET array_nulls = on";
+	"SET standard_conforming_strings = on; SET array_nulls = on; "
+	"SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout',"
+	" 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',"
+	" 'wal_sender_timeout')";
 
 static void on_notice(void *arg, const PGresult *res)
 {
@@ -130,6 +133,18 @@ int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e)
 	return connect_as(conninfo, "database", conn, e);
 }
 
+/* Of two sessions that create the same at once, one finds it there: said by a check, or by an index
+ * of the catalog. */
+static bool is_late(const PGresult *res, const char *state)
+{
+	const char *schema = PQresultErrorField(res, PG_DIAG_SCHEMA_NAME);
+
+	if (!state)
+		return false;
+	return strcmp(state, "42P06") == 0 || strcmp(state, "42P07") == 0 ||
+	       (strcmp(state, "23505") == 0 && schema && strcmp(schema, "pg_catalog") == 0);
+}
+
 int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what)
 {
 	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -137,11 +152,17 @@ int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *wh
 	const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	int kind = PQstatus(conn) != CONNECTION_OK ? TRY_LATER : state ? kind_of(state) : FAILED;
+	bool late = is_late(res, state);
 
-	return err_set(e, kind, "could not %s: %s%s%s%s%s%s", what,
+	if (late)
+		kind = TRY_LATER;
+	err_set(e, kind, "could not %s: %s%s%s%s%s%s", what,
 		       primary ? primary : PQerrorMessage(conn), detail ? " (" : "",
 		       detail ? detail : "", detail ? ")" : "", context ? "; " : "",
 		       context ? context : "");
+	if (late)
+		err_hint(e, kind, "Another session has just created the same: run again.");
+	return kind;
 }
 
 static int finish_query(PGconn *conn, PGresult *got, PGresult **res, struct err *e)

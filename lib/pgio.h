@@ -3,9 +3,9 @@
  * Connection strings, PG* variables, service and password files work as in psql: libpq reads
  * them. Failures carry the suite's kinds: the server cannot be reached, is starting, shutting
  * down or out of connections: TRY_LATER; refused credentials or privileges: NOT_PERMITTED;
- * a broken connection: TRY_LATER; a serialization failure or deadlock: TRY_LATER; data that a type
- * or constraint refuses (SQLSTATE 22, 23): BAD_DATA; anything else: FAILED. Messages never hold a
- * password. */
+ * a broken connection: TRY_LATER; a serialization failure or deadlock, or an object that another
+ * session has just created: TRY_LATER; data that a type or constraint refuses (SQLSTATE 22, 23):
+ * BAD_DATA; anything else: FAILED. Messages never hold a password. */
 #ifndef STARPIPE_PGIO_H
 #define STARPIPE_PGIO_H
 
@@ -16,7 +16,8 @@
 #include "err.h"
 
 /* conninfo may be NULL: the environment decides. The session is set to what exact text needs:
- * UTF8, ISO dates, UTC, shortest exact floats, hex bytea, C money, search_path pg_catalog only.
+ * UTF8, ISO dates, UTC, shortest exact floats, hex bytea, C money, search_path pg_catalog only; and
+ * to no time limits but lock_timeout.
  * Finish with PQfinish, which takes NULL. Server notices are dropped, warnings go to log. */
 int pgio_connect(const char *conninfo, PGconn **conn, struct err *e);
 

@@ -71,16 +71,27 @@ static size_t choose(const PGresult *res, const char *const *tables, size_t coun
 	return n;
 }
 
+static int not_published(const char *publication, const char *schema, const char *table,
+			 struct err *e)
+{
+	struct buf sql = { 0 };
+
+	err_set(e, FAILED, "table \"%s\" is not in publication \"%s\"", table, publication);
+	buf_addz(&sql, "ALTER PUBLICATION ");
+	pg_add_ident(&sql, str_of(publication));
+	buf_addz(&sql, " ADD TABLE ");
+	pg_add_qualified(&sql, schema, table);
+	err_hint(e, FAILED, "%s;", sql.data);
+	buf_release(&sql);
+	return FAILED;
+}
+
 static int check_chosen(const char *publication, const char *schema, const char *const *tables,
 			size_t count, const char *const *names, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!among(names, n, tables[i])) {
-			err_set(e, FAILED, "table \"%s\" is not in publication \"%s\"", tables[i],
-				publication);
-			return err_hint(e, FAILED, "ALTER PUBLICATION \"%s\" ADD TABLE \"%s\";",
-					publication, tables[i]);
-		}
+		if (!among(names, n, tables[i]))
+			return not_published(publication, schema, tables[i], e);
 	if (n)
 		return OK;
 	err_set(e, FAILED, "publication \"%s\" has no tables of schema \"%s\" to read", publication,

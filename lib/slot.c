@@ -240,8 +240,7 @@ static int make(struct slot *s, PGconn *conn, const char *schema, struct snapsho
 
 /* What the ordinary connection does outside of a transaction is to look up single rows. */
 static const char session_sql[] =
-	"SET default_transaction_read_only = on; SET row_security = off;"
-	" SET idle_session_timeout = 0";
+	"SET default_transaction_read_only = on; SET row_security = off";
 
 int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *schema,
 	      const struct json *state, struct snapshot *snapshot, struct err *e)
@@ -257,7 +256,6 @@ int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *sc
 	    (rc = pgio_exec(conn, session_sql, NULL, e)) != OK ||
 	    (rc = find_free(s, conn, &found, e)) != OK ||
 	    (rc = pgio_connect_replication(conninfo, &s->stream, e)) != OK ||
-	    (rc = pgio_exec(s->stream, "SET wal_sender_timeout = 0", NULL, e)) != OK ||
 	    (rc = identify(s, e)) != OK ||
 	    (rc = snapshot_begin(snapshot, conn, schema, NULL, e)) != OK)
 		return rc;

@@ -1,6 +1,7 @@
 /* state - the state that ends a step */
 #include "state.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -168,7 +169,7 @@ int state_read(const char *path, struct json **doc, struct err *e)
 	int rc = OK;
 
 	*doc = NULL;
-	if (access(path, F_OK) != 0)
+	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return OK;
 	if ((rc = file_read(path, &text, e)) == OK &&
 	    strspn(text.data, " \t\r\n") == text.len) {

@@ -8,6 +8,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${writers:-}" ] || kill "${writers[@]}" 2>/dev/null || :
 	[ -z "${other:-}" ] || "$STARPIPE_TOP/tests/lib/pg.sh" down "$other"
 	psql_at dbname=postgres "ALTER SYSTEM RESET ALL"
 	psql_at dbname=postgres "SELECT pg_reload_conf()" >/dev/null
@@ -19,7 +20,7 @@ teardown() {
 
 # extract ARGS... - one run into file out, its messages in err; its state is kept for the next run
 extract() {
-	pg-extract -d "$db" --slot s --state state.json "$@" >out 2>err || return
+	pg-extract -d "$db" --slot s --state state.json "$@" >out 2>err || { cat err; return 1; }
 	sed -n 's/^{"@state":\(.*\)}$/\1/p' out >state.json
 }
 
@@ -383,7 +384,7 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 	extract
 	[ "$(changes)" = 'a: {"id":1,"v":5} {"@delete":"a","key":{"id":2}}' ]
 	run -1 pg-extract -d "$db" --slot s --state state.json a b
-	[[ "$output" == *'table "b" is not in publication "s"'*'ALTER PUBLICATION "s" ADD TABLE "b";'* ]]
+	[[ "$output" == *'table "b" is not in publication "s"'*'ALTER PUBLICATION "s" ADD TABLE "public"."b";'* ]]
 	extract _d a
 	grep -q 'table "_d" is not in the state: extracting all its rows' err
 	[ "$(changes)" = '_d: {"id":1}' ]
@@ -435,6 +436,10 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 	run -2 pg-extract -d "$db" --publication s
 	run -2 pg-extract -d "$db" --slot s --state state.json --cursor id
 	run -1 pg-extract -d "$db" --slot s --state state.json --schema nowhere
+	q "CREATE SCHEMA \"My \"\"own\"; CREATE TABLE \"My \"\"own\".in_it (id int PRIMARY KEY); CREATE TABLE \"My \"\"own\".missing (id int PRIMARY KEY); CREATE PUBLICATION one FOR TABLE \"My \"\"own\".in_it"
+	run -1 pg-extract -d "$db" --slot s --publication one --state state.json --schema 'My "own' missing
+	[[ "$output" == *'hint: ALTER PUBLICATION "one" ADD TABLE "My ""own"."missing";' ]]
+	q "DROP SCHEMA \"My \"\"own\" CASCADE"
 	echo '{"source":"lake","lake":"x","step":1}' >lake.json
 	run -65 pg-extract -d "$db" --slot s --state lake.json
 	[[ "$output" == *"lake.json: the state is not one of pg-extract's"* ]]

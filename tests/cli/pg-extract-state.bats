@@ -149,6 +149,7 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 		[ -z "$output" ]
 	done
 	run -65 pg-extract -d "$db" --state <(false)
+	run -1 pg-extract -d "$db" --state "$state/below-a-file"
 	run -2 pg-extract -d "$db" --state "$state" --rows a
 	run -2 pg-extract -d "$db" --full a
 }

@@ -824,6 +824,34 @@ events() {
 	pg-load <in
 }
 
+@test "a producer may take its time, whatever the server has against idle sessions" {
+	sql -c "ALTER DATABASE load SET idle_session_timeout = '300ms'" \
+		-c "ALTER DATABASE load SET idle_in_transaction_session_timeout = '300ms'"
+	two_staff | staff >in
+	while read -r line; do
+		sleep 0.5
+		echo "$line"
+	done <in | pg-load
+	[ "$(sql -c 'SELECT count(*) FROM staff')" = 2 ]
+}
+
+@test "of two sources that create the same schema at once one loads, the other is to try again" {
+	sql <<-'X'
+		CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); END';
+		CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE SCHEMA') EXECUTE FUNCTION slow();
+	X
+	two_staff | staff >in
+	for source in a b; do
+		{ rc=0; pg-load --schema new --source $source <in >$source.out 2>$source.err || rc=$?; echo $rc >$source.rc; } &
+	done
+	wait
+	[ "$(sort [ab].rc | xargs)" = '0 75' ]
+	[[ "$(cat [ab].err)" == *'"new"'*'hint: Another session has just created the same: run again.'* ]]
+	pg-load --schema new --source a <in
+	pg-load --schema new --source b <in
+	[ "$(sql -c 'SELECT count(*) FROM new.starpipe_state')" = 2 ]
+}
+
 @test "SIGTERM rolls back and kills" {
 	two_staff | staff 1 | pg-load
 	before=$(contents)
@@ -844,6 +872,15 @@ events() {
 		two_staff | staff 1 | pg-load # the server lets go of the lock in time
 		before=$(contents)
 	done
+}
+
+@test "a bad value is told before the stream ends" {
+	run -65 timeout 60 bash -c '{
+		echo "{\"@table\":\"t\",\"columns\":[{\"name\":\"id\",\"type\":\"int4\"}],\"mode\":\"full\"}"
+		echo "{\"id\":\"x\"}"
+		yes "{\"id\":1}"
+	} 2>&- | pg-load; exit ${PIPESTATUS[1]}'
+	[[ $output == *'line 2 (table "t"): column "id": invalid'* ]]
 }
 
 @test "bad values are blamed on line, table and column" {
