@@ -276,12 +276,12 @@ static int send_csv(struct get *g, struct lake_reader *r, uint64_t *rows, struct
 	csvrow_init(&s.row, g->current, ',', NULL);
 	while (rc == OK && more) {
 		buf_reset(&g->piece);
-		if ((rc = lake_object_read(r, &g->piece, &more, e)) == OK &&
-		    (g->piece.len || !more))
+		rc = lake_object_read(r, &g->piece, &more, e);
+		if (rc == OK && g->piece.len)
 			rc = csvio_feed(csv, buf_str(&g->piece), e);
-		if (rc == OK && !more && g->piece.len)
-			rc = csvio_feed(csv, STR(""), e);
 	}
+	if (rc == OK)
+		rc = csvio_feed(csv, STR(""), e); /* its end */
 	csvio_close(csv);
 	csvrow_release(&s.row);
 	return rc;

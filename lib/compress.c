@@ -80,6 +80,8 @@ static int run_gzip(struct compressor *c, struct str in, bool last, struct buf *
 {
 	int rc;
 
+	if (in.len > UINT32_MAX) /* zlib would take a part of it */
+		return err_set(e, FAILED, "could not compress %zu bytes at once", in.len);
 	c->gz.next_in = (unsigned char *)(uintptr_t)in.data;
 	c->gz.avail_in = (unsigned)in.len;
 	do {

@@ -19,6 +19,7 @@ struct compressor *compressor_new(enum codec codec);
 
 /* Append what becomes of in to out; with last, all that is left. */
 int compressor_run(struct compressor *c, struct str in, bool last, struct buf *out, struct err *e);
+
 /* Bytes of memory that it takes, not counting what it is given. */
 size_t compressor_memory(const struct compressor *c);
 void compressor_free(struct compressor *c);

@@ -69,6 +69,13 @@ static int on_row(struct convert *c, struct err *e)
 	return out_more(&c->out, e);
 }
 
+static int on_delete(struct convert *c, struct err *e)
+{
+	err_set(e, BAD_DATA, "CSV cannot say that a row was deleted");
+	err_hint(e, BAD_DATA, "Parquet can: jsonl2parquet --deletes.");
+	return wire_blame(&c->in, BAD_DATA, e);
+}
+
 static int convert(struct convert *c, struct err *e)
 {
 	enum wire_event event;
@@ -80,10 +87,7 @@ static int convert(struct convert *c, struct err *e)
 		else if (event == WIRE_ROW)
 			rc = on_row(c, e);
 		else if (event == WIRE_DELETE && c->in.table == c->table)
-			rc = wire_blame(&c->in,
-					err_set(e, BAD_DATA,
-						"CSV cannot say that a row was deleted"),
-					e);
+			rc = on_delete(c, e);
 		if (rc != OK)
 			return rc;
 	}

@@ -110,8 +110,10 @@ static int add_rows(struct parquet_reader *r, struct out *out, struct err *e)
 	int rc;
 
 	while ((rc = parquet_reader_next(r, &out->buf, &event, e)) == OK && event != WIRE_EOF) {
-		if (event == WIRE_DELETE && bare_rows)
-			return err_set(e, BAD_DATA, "bare rows cannot say that a row was deleted");
+		if (event == WIRE_DELETE && bare_rows) {
+			err_set(e, BAD_DATA, "bare rows cannot say that a row was deleted");
+			return err_hint(e, BAD_DATA, "A frame can: leave out --rows.");
+		}
 		progress_add(1, out->buf.len - before);
 		if ((rc = out_more(out, e)) != OK)
 			return rc;
