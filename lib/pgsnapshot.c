@@ -21,8 +21,10 @@ bool pgsnapshot_parse(const char *text, struct pgsnapshot *s)
 
 	*s = found;
 	if (!p || !take_xid(&p, &found.xmin) || *p++ != ':' || !take_xid(&p, &found.xmax) ||
-	    *p++ != ':' || found.xmin > found.xmax)
+	    *p++ != ':')
 		return false;
+	if (found.xmax < found.xmin) /* PostgreSQL asks xmin first, too */
+		found.xmax = found.xmin;
 	found.running = p;
 	for (least = found.xmin; *p; least = xid + 1)
 		if ((found.running_count++ && *p++ != ',') || !take_xid(&p, &xid) ||
