@@ -1,8 +1,8 @@
 /* pgsnapshot.h - the text of PostgreSQL's pg_snapshot, xmin:xmax:xip,xip,...
  *
  * All transactions below xmin have ended, all from xmax on have not begun, of those between the
- * list (xip) still runs. The xmax of a snapshot that a slot exports may be below its xmin: then
- * xmin counts, and is what is read for both. Nothing is allocated: a parsed snapshot borrows the text. */
+ * list (xip) still runs. Of a snapshot that a slot exports, xmax may be below xmin: then xmin is
+ * read for both. Nothing is allocated: a parsed snapshot borrows the text. */
 #ifndef STARPIPE_PGSNAPSHOT_H
 #define STARPIPE_PGSNAPSHOT_H
 
