@@ -351,8 +351,7 @@ static int work(struct extract *x, char **tables, size_t count, struct err *e)
 		struct err second;
 
 		/* what was read stands; without @end nobody takes it for the whole */
-		if (rc != FAILED || x->out.buf.len)
-			out_flush(&x->out, &second);
+		out_flush(&x->out, &second);
 		return rc;
 	}
 	return out_close(&x->out, e);

@@ -13,21 +13,16 @@
 	"   UNION ALL" \
 	"   SELECT t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.mod END" \
 	"     FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')," \
-	" leaf AS (SELECT t.*, b.mod, el.typname AS elname, el.typnamespace AS elspace, " \
-	"el.typtype AS eltype," \
-	"                 t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0" \
-	"                 AND t.typname NOT IN ('int2vector', 'oidvector') AS is_array" \
-	"            FROM base b JOIN pg_type t ON t.oid = b.oid" \
-	"            LEFT JOIN pg_type el ON el.oid = t.typelem WHERE t.typtype <> 'd')" \
-	" SELECT CASE WHEN coalesce(CASE WHEN is_array THEN elspace END, typnamespace) <> " \
-	"'pg_catalog'::regnamespace" \
-	"               OR CASE WHEN is_array THEN eltype ELSE typtype END NOT IN ('b', 'r', 'm')" \
+	" leaf AS (SELECT format_type(t.oid, b.mod) AS full_name, e.oid IS NOT NULL AS is_array," \
+	"     coalesce(e.typname, t.typname) AS name, coalesce(e.typtype, t.typtype) AS type," \
+	"     coalesce(e.typnamespace, t.typnamespace) AS schema" \
+	"   FROM base b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'" \
+	"   LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' AND t.typlen = -1" \
+	"        AND t.typname NOT IN ('int2vector', 'oidvector'))" \
+	" SELECT CASE WHEN schema <> 'pg_catalog'::regnamespace OR type NOT IN ('b', 'r', 'm')" \
 	"             THEN 'text'" \
-	"             WHEN (CASE WHEN is_array THEN elname ELSE typname END) = 'interval'" \
-	"             THEN regexp_replace(format_type(oid, mod), '\\[\\]$', '')" \
-	"             ELSE (CASE WHEN is_array THEN elname ELSE typname END)" \
-	"                  || coalesce(substring(format_type(oid, mod) from '\\([-0-9,]*\\)'), " \
-	"'')" \
+	"             WHEN name = 'interval' THEN regexp_replace(full_name, '\\[\\]$', '')" \
+	"             ELSE name || coalesce(substring(full_name from '\\([-0-9,]*\\)'), '')" \
 	"        END || CASE WHEN is_array THEN '[]' ELSE '' END FROM leaf)"
 
 static const char tables_sql[] =

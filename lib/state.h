@@ -2,8 +2,8 @@
  *
  * A state is its source's own affair, but every reader and loader must know which of two is the
  * later one: state only moves forward. Two states can be told apart in time when they come
- * from the same place: a database cluster on the same timeline by the snapshot or the log
- * position, a lake by the number of the step. */
+ * from the same place: a database cluster on the same timeline by the generation, then by the
+ * snapshot or the log position; a lake by the number of the step. */
 #ifndef STARPIPE_STATE_H
 #define STARPIPE_STATE_H
 

@@ -144,15 +144,15 @@ static const char describe_sql[] =
 	"  SELECT attnum, atttypid AS type FROM pg_attribute"
 	"   WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"
 	"  UNION ALL"
-	"  SELECT attnum, typbasetype FROM base JOIN pg_type t ON t.oid = type WHERE typtype = "
-	"'d') "
+	"  SELECT attnum, typbasetype FROM base JOIN pg_type t ON t.oid = type"
+	"   WHERE typtype = 'd') "
 	"SELECT a.attname, a.attnotnull, a.attgenerated <> '', i.indrelid IS NOT NULL,"
 	"       coalesce(e.typname, t.typname), e.oid IS NOT NULL, coalesce(e.typdelim, ',')"
 	"  FROM pg_attribute a JOIN base b USING (attnum)"
 	"  JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'"
 	"  LEFT JOIN pg_type e ON e.typarray = t.oid"
-	"  LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY "
-	"(i.indkey)"
+	"  LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary"
+	"        AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])"
 	" WHERE a.attrelid = $1::regclass";
 enum { D_NAME, D_NOTNULL, D_COMPUTED, D_PRIMARY, D_TYPE, D_ARRAY, D_DELIMITER };
 

@@ -363,6 +363,7 @@ static int merge_all(struct load *l, struct err *e)
 static void add_receipt(struct load *l, struct buf *b)
 {
 	const struct target_counts *n = &l->counts;
+	uint64_t written = n->inserted + n->updated; /* more than came if keys are not unique */
 
 	buf_addz(b, "{\"tool\":\"pg-load\",\"source\":");
 	json_add_string(b, str_of(source));
@@ -376,7 +377,7 @@ static void add_receipt(struct load *l, struct buf *b)
 		 "},\"inserted\":%llu,\"updated\":%llu,\"unchanged\":%llu,\"deleted\":%llu,"
 		 "\"bytes\":%llu,\"seconds\":%.3f}",
 		 (unsigned long long)n->inserted, (unsigned long long)n->updated,
-		 (unsigned long long)(l->rows - n->inserted - n->updated),
+		 (unsigned long long)(l->rows > written ? l->rows - written : 0),
 		 (unsigned long long)n->deleted, (unsigned long long)l->in.bytes,
 		 progress_seconds());
 }
@@ -528,12 +529,16 @@ static int print_receipt(struct load *l, struct err *e)
 	buf_addz(&out.buf, "}\n");
 	rc = out_close(&out, e);
 	out_release(&out);
+	return rc;
+}
+
+static void say_done(const struct load *l)
+{
 	log_info("loaded %llu rows (%llu bytes) in %.1f s: %llu inserted, %llu updated, %llu "
 		 "deleted",
 		 (unsigned long long)l->rows, (unsigned long long)l->in.bytes,
 		 progress_seconds(), (unsigned long long)l->counts.inserted,
 		 (unsigned long long)l->counts.updated, (unsigned long long)l->counts.deleted);
-	return rc;
 }
 
 static int load_and_tell(struct load *l, struct err *e)
@@ -550,6 +555,7 @@ static int load_and_tell(struct load *l, struct err *e)
 	}
 	if ((rc = print_receipt(l, e)) != OK)
 		return rc;
+	say_done(l);
 	return l->changes == 0 && strcmp(empty, "skip") == 0 ? NOTHING_NEW : OK;
 }
 

@@ -273,6 +273,18 @@ two_staff() {
 	run -76 pg-load --framed </dev/null
 }
 
+@test "a primary key is its key columns, not what its index includes" {
+	sql -c "CREATE TABLE p (id int, v text, PRIMARY KEY (id) INCLUDE (v)); INSERT INTO p VALUES (1, 'a')"
+	pg-load --table p <<<'{"id":1,"v":"b"}'
+	[ "$(sql -c 'TABLE p')" = '1|b' ]
+}
+
+@test "a key that is not unique in the warehouse is counted for what it is" {
+	sql -c "CREATE TABLE staff (id int, name text, pay numeric); INSERT INTO staff VALUES (1), (1), (1), (1)"
+	run -0 pg-load < <(two_staff | staff)
+	[[ $output == *'"inserted":1,"updated":4,"unchanged":0,'* ]]
+}
+
 @test "a producer that dies changes nothing, and the exit code is 76" {
 	two_staff | staff 5 | pg-load
 	before=$(contents)
@@ -1014,6 +1026,9 @@ events() {
 	two_staff | staff >in
 	run -0 --separate-stderr pg-load -v <in
 	[[ $stderr == "pg-load: loaded 2 rows ("*" bytes) in 0."*" s: 2 inserted, 0 updated, 0 deleted" ]]
+	sed 's/{"@end.*/{"id":3,"name":"no end"}/' in >step
+	run -76 --separate-stderr pg-load -v <step # what counts is in the receipt of the first step
+	[[ $output == *'"rows":{"staff":2}'* && $stderr != *loaded* ]]
 }
 
 @test "a receipt that cannot be written is an error" {
