@@ -43,7 +43,7 @@ int slot_next(struct slot *s, struct pgoutput *m, struct err *e);
 /* The state at the end of this run. */
 void slot_add_state(const struct slot *s, const struct catalog *c, struct buf *state);
 
-/* Tells the server that the reader leaves, and waits until the slot is free again. */
+/* Tells the server that the reader leaves, and waits a moment for the slot to be free again. */
 void slot_release(struct slot *s);
 
 #endif

@@ -429,10 +429,11 @@ static int add_field(const struct target *t, size_t i, const struct wire_reader 
 	const struct field *f = &r->fields[i];
 	int rc;
 
-	if (t->notnull[i] && f->kind <= F_NULL)
-		return err_set(e, BAD_DATA, "it is %s, the warehouse wants a value",
-			       f->kind == F_NULL ? "null" : "absent"),
-		       blame_column(t, i, r, BAD_DATA, e);
+	if (t->notnull[i] && f->kind <= F_NULL) {
+		err_set(e, BAD_DATA, "it is %s, the warehouse wants a value",
+			f->kind == F_NULL ? "null" : "absent");
+		return blame_column(t, i, r, BAD_DATA, e);
+	}
 	buf_addch(b, '\t');
 	rc = copy_write(b, f, &t->types[i], e);
 	return rc == OK ? OK : blame_column(t, i, r, rc, e);
@@ -449,15 +450,11 @@ int target_row(struct target *t, struct wire_reader *r, struct err *e)
 	buf_need(b, r->line.len + 32);
 	buf_add_u64(b, r->line_no);
 	for (size_t i = 0; i < w->column_count; i++) {
-		const struct field *f = &r->fields[i];
-
-		if (w->columns[i].generated && f->kind != F_ABSENT)
-			return err_set(e, BAD_DATA,
-				       "the warehouse generates it, rows cannot have it"),
-			       blame_column(t, i, r, BAD_DATA, e);
-		if (!t->loaded[i])
-			continue;
-		if ((rc = add_field(t, i, r, b, e)) != OK)
+		if (w->columns[i].generated && r->fields[i].kind != F_ABSENT) {
+			err_set(e, BAD_DATA, "the warehouse generates it, rows cannot have it");
+			return blame_column(t, i, r, BAD_DATA, e);
+		}
+		if (t->loaded[i] && (rc = add_field(t, i, r, b, e)) != OK)
 			return rc;
 	}
 	buf_addch(b, '\n');

@@ -2,10 +2,10 @@
  *
  * In the life of a step: target_open when the stream comes to the table, target_stage before its
  * first row, target_row for each row, copy_in_flush, target_merge, target_add_foreign,
- * target_delete, and after the commit target_close. All of it inside one transaction of the
- * caller's. What the catalog says of an existing table rules: its types, its NOT NULLs; columns are
- * found by name. A history's view of its newest versions is kept beside it. Failures name table,
- * column and, where a row is to blame, its line. */
+ * target_delete, target_keep, and after the commit target_close. All of it inside one transaction
+ * of the caller's. What the catalog says of an existing table rules: its types, its NOT NULLs;
+ * columns are found by name. A history's view of its newest versions is kept beside it. Failures
+ * name table, column and, where a row is to blame, its line. */
 #ifndef STARPIPE_TARGET_H
 #define STARPIPE_TARGET_H
 
