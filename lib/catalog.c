@@ -249,6 +249,7 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 		const char *oid = PQgetvalue(res, i, 0);
 
 		t->name = xstrdup(PQgetvalue(res, i, 1));
+		t->oid = (uint32_t)strtoul(oid, NULL, 10);
 		c->rows += strtod(PQgetvalue(res, i, 2), NULL);
 		if ((rc = read_columns(conn, oid, t, e)) == OK &&
 		    (rc = read_key(conn, oid, t, e)) == OK)

@@ -148,6 +148,7 @@ static struct wire_table *published_part(const struct publication *p, const stru
 
 	part->name = xstrdup(t->name);
 	part->index = t->index;
+	part->oid = t->oid;
 	part->columns = xcalloc(t->column_count, sizeof(*part->columns));
 	for (size_t i = 0; i < t->column_count; i++) {
 		const struct wire_column *c = &t->columns[i];

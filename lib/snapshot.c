@@ -57,6 +57,7 @@ void snapshot_release(struct snapshot *s)
 	free(s->database);
 	free(s->schema);
 	free(s->text);
+	PQclear(s->attached);
 	*s = (struct snapshot){ 0 };
 }
 
@@ -125,6 +126,30 @@ static int read_age(PGconn *conn, uint64_t xmin, int64_t *age, struct err *e)
 	return OK;
 }
 
+/* A table that is attached as a partition, or made to inherit, brings rows that are older than
+ * that: they are read whole. A new and empty one is no trouble. */
+static int read_attached(struct snapshot *s, PGconn *conn, struct err *e)
+{
+	static const char sql[] =
+		"WITH RECURSIVE new(relid, inhparent) AS ("
+		"  SELECT inhrelid, inhparent FROM pg_inherits i"
+		"   WHERE age(i.xmin) BETWEEN 0 AND $2),"
+		" above(relid, root) AS (SELECT relid, inhparent FROM new"
+		"  UNION SELECT a.relid, i.inhparent FROM above a"
+		"    JOIN pg_inherits i ON i.inhrelid = a.root),"
+		" below(relid, leaf) AS (SELECT relid, relid FROM new"
+		"  UNION SELECT b.relid, i.inhrelid FROM below b"
+		"    JOIN pg_inherits i ON i.inhparent = b.leaf)"
+		" SELECT c.relname, array_agg(DISTINCT leaf) FROM above JOIN below USING (relid)"
+		"  JOIN pg_class c ON c.oid = root JOIN pg_namespace n ON n.oid = c.relnamespace"
+		" WHERE n.nspname = $1 GROUP BY 1";
+	char age[24];
+	const char *params[] = { s->schema, age };
+
+	snprintf(age, sizeof(age), "%lld", (long long)s->age);
+	return pgio_query(conn, sql, 2, params, &s->attached, e);
+}
+
 void snapshot_count(struct snapshot *s, const struct json *state)
 {
 	if (!json_int(json_get(state, "generation"), &s->generation))
@@ -151,20 +176,30 @@ int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, s
 	else
 		s->since = state;
 	snapshot_count(s, state);
-	return why ? OK : read_age(conn, then.xmin, &s->age, e);
+	if (!why && (rc = read_age(conn, then.xmin, &s->age, e)) == OK)
+		rc = read_attached(s, conn, e);
+	return rc;
 }
 
 /* --- tables --- */
 
-/* Tells whether a table still has the columns it had. */
-static void fingerprint(const struct wire_table *t, char text[17])
+static const char *attached(const struct snapshot *s, const char *table)
+{
+	for (int i = 0; s->attached && i < PQntuples(s->attached); i++)
+		if (strcmp(PQgetvalue(s->attached, i, 0), table) == 0)
+			return PQgetvalue(s->attached, i, 1);
+	return NULL;
+}
+
+/* Tells whether it still is the same table, and has the columns it had. */
+static void fingerprint(const struct wire_table *t, char text[26])
 {
 	uint64_t h = 0;
 
 	for (size_t i = 0; i < t->column_count; i++)
 		h = str_hash(str_of(t->columns[i].type_name),
 			     str_hash(str_of(t->columns[i].name), h));
-	snprintf(text, 17, "%016llx", (unsigned long long)h);
+	snprintf(text, 26, "%08x-%016llx", t->oid, (unsigned long long)h);
 }
 
 /* Tables to read whole: those asked for, and those whose rows have no xmin of this cluster, views
@@ -187,13 +222,16 @@ static bool listed(const PGresult *res, const char *name)
 static bool unchanged(const struct snapshot *s, const struct wire_table *t)
 {
 	const char *was = json_string(json_get(json_get(s->since, "tables"), t->name));
-	char now[17];
+	char now[26];
+	const char *why;
 
 	fingerprint(t, now);
 	if (was && strcmp(was, now) == 0)
 		return true;
-	log_notice("table \"%s\" %s: extracting all its rows", t->name,
-		   was ? "has other columns than in the state" : "is not in the state");
+	why = !was			     ? "is not in the state" :
+	      strncmp(was, now, 8) != 0	     ? "is another than the one in the state" :
+					       "has other columns than in the state";
+	log_notice("table \"%s\" %s: extracting all its rows", t->name, why);
 	return false;
 }
 
@@ -280,9 +318,15 @@ int snapshot_add_filter(const struct snapshot *s, const struct wire_table *t, st
 			struct err *e)
 {
 	const struct wire_column *c = cursor_of(s, t);
+	const char *whole = attached(s, t->name);
+	int rc = OK;
 
 	buf_addf(sql, " WHERE age(xmin) <= %lld AND age(xmin) >= 0", (long long)s->age);
-	return c ? add_cursor(s, t, c, sql, e) : OK;
+	if (c)
+		rc = add_cursor(s, t, c, sql, e);
+	if (whole)
+		buf_addf(sql, " OR tableoid = ANY ('%s')", whole);
+	return rc;
 }
 
 /* --- the state --- */
@@ -344,7 +388,7 @@ void snapshot_add_place(const struct snapshot *s, struct buf *state)
 
 void snapshot_add_tables(const struct catalog *c, struct buf *state)
 {
-	char text[17];
+	char text[26];
 
 	buf_addz(state, ",\"tables\":{");
 	for (size_t i = 0; i < c->count; i++) {

@@ -28,6 +28,7 @@ struct snapshot {
 	int64_t generation;       /* how often an earlier state was of no use: a restored database
 				     has earlier snapshots, and yet the later state */
 	int64_t age;              /* of the oldest transaction that may be new */
+	PGresult *attached;       /* tables, and partitions that came to them since, see there */
 	const char *cursor;       /* --cursor, or NULL */
 	const char *overlap;
 };

@@ -56,6 +56,7 @@ struct wire_table {
 	struct wire_foreign *foreign;
 	size_t foreign_count;
 	uint64_t rows;       /* read or written so far */
+	uint32_t oid;        /* its number in the database that it is read from, else 0 */
 	struct scan_keys keys;
 	struct str *prefix;  /* what stands before column i's value: {"a": or ,"a": */
 };

@@ -121,6 +121,25 @@ say() { printf '%s;\n\\echo said\n' "$1" >&"${SESSION[1]}"; while read -r line <
 	[ "$rows" = "" ]
 }
 
+@test "rows that are older than the state, and come with a partition, an heir or another table of the name, are read" {
+	q "CREATE TABLE p (id int, k int, at timestamptz DEFAULT now()) PARTITION BY LIST (k);
+	   CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p3 (LIKE p) PARTITION BY LIST (k);
+	   CREATE TABLE h (id int); CREATE TABLE _heir (id int); CREATE TABLE a (id int)"
+	q "CREATE TABLE _p2 (LIKE p); CREATE TABLE _p3 (LIKE p); CREATE TABLE _a (id int); INSERT INTO p VALUES (1, 1);
+	   INSERT INTO _p2 VALUES (2, 2, '2001-01-01'); INSERT INTO _p3 VALUES (3, 3); INSERT INTO _heir VALUES (4);
+	   INSERT INTO a VALUES (5); INSERT INTO _a VALUES (5), (6); INSERT INTO h VALUES (7)"
+	extract --cursor at p h a
+	q "ALTER TABLE p ATTACH PARTITION _p2 FOR VALUES IN (2)"
+	q "ALTER TABLE p3 ATTACH PARTITION _p3 FOR VALUES IN (3); ALTER TABLE p ATTACH PARTITION p3 FOR VALUES IN (3)"
+	q "ALTER TABLE _heir INHERIT h"
+	q "ALTER TABLE a RENAME TO _old; ALTER TABLE _a RENAME TO a"
+	extract --cursor at p h a
+	[ "$rows" = "a 5,a 6,h 4,p 2,p 3" ]
+	grep -q 'table "a" is another than the one in the state: extracting all its rows' "$BATS_TEST_TMPDIR/err"
+	extract --cursor at p h a
+	[ "$rows" = "" ]
+}
+
 @test "another database, another cluster, another timeline: all rows, and it says why" {
 	q "CREATE TABLE a (id int); INSERT INTO a VALUES (1)"
 	extract
