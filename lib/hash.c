@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <stdlib.h>
 
 void to_hex(const unsigned char *bytes, size_t count, char *hex)
 {
@@ -35,7 +36,8 @@ void hmac_sha256(struct str key, struct str text, unsigned char out[SHA256_BYTES
 
 void random_bytes(unsigned char *bytes, size_t count)
 {
-	RAND_bytes(bytes, (int)count);
+	if (RAND_bytes(bytes, (int)count) != 1)
+		abort(); /* names that nobody else has are made of them */
 }
 
 /* A struct hash is libcrypto's context. */

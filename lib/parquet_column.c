@@ -232,10 +232,7 @@ static inline bool add_value(struct parquet_column *c, const char *p, size_t n)
 	if (c->indexed && n > LARGE && c->indexed_pages == 0)
 		give_up(c);
 	if (c->indexed) {
-		if (c->index_count == c->index_cap) {
-			c->index_cap = c->index_cap ? c->index_cap * 2 : 512;
-			c->indexes = xrealloc(c->indexes, c->index_cap * sizeof(*c->indexes));
-		}
+		GROW(c->indexes, c->index_count, c->index_cap);
 		c->indexes[c->index_count++] = look_up(c, p, n, &added);
 		return added;
 	}
