@@ -150,6 +150,7 @@ int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *wh
 	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
 	const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
+	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	int kind = PQstatus(conn) != CONNECTION_OK ? TRY_LATER : state ? kind_of(state) : FAILED;
 	bool late = is_late(res, state);
@@ -162,6 +163,8 @@ int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *wh
 		       context ? context : "");
 	if (late)
 		err_hint(e, kind, "Another session has just created the same: run again.");
+	else if (hint)
+		err_hint(e, kind, "%s", hint);
 	return kind;
 }
 

@@ -32,8 +32,8 @@ int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e);
 int pgio_query(PGconn *conn, const char *sql, int count, const char *const *params, PGresult **res,
 	       struct err *e);
 
-/* e from a failed result (or the connection's state), "could not <what>: reason". Clears nothing.
- */
+/* e from a failed result (or the connection's state), "could not <what>: reason", with the server's
+ * hint, if it has one. Clears nothing. */
 int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what);
 
 /* Is there a table, view or the like of that name? */

@@ -92,7 +92,9 @@ tables_of() { jq -r 'select(has("@table") and has("columns")) | ."@table"'; }
 	run -2 pg-extract -d 'postgres://me:secret@[host/db'
 	[[ "$output" == *'me@[host/db'* ]]
 	run -2 pg-extract -d "$db" --rows --exclude x --query 'SELECT 1' --table y
-	q "CREATE TABLE more (x int)"
+	q "CREATE TABLE more (x int, orders int)"
+	run -1 pg-extract -d "$db" --query 'SELECT ordrs FROM more' --table y
+	[[ "$output" == *'column "ordrs" does not exist'*'hint: Perhaps you meant'*'"more.orders"'* ]]
 	run -2 pg-extract -d "$db" --rows
 }
 
