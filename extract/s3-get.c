@@ -42,6 +42,7 @@ struct get {
 	struct lake *lake;
 	uint64_t from, last;        /* the steps to send; from > last: none */
 	char *id;                   /* of the lake: that of its first step */
+	char *last_id;              /* of the step that was looked at last */
 	struct wire_table **tables; /* announced, all that these steps have */
 	size_t table_count, table_cap;
 	struct wire_table *current;
@@ -89,6 +90,27 @@ static int step_of(const struct get *g, const struct json *state, uint64_t *step
 	return OK;
 }
 
+/* A lake that was restored and went on has other steps under numbers that were read already. */
+static int check_step(const struct get *g, const struct json *state, uint64_t step, struct err *e)
+{
+	const char *id = json_string(json_get(state, "id"));
+	struct lake_step s = { 0 };
+	int rc = step && id ? lake_step_read(g->lake, step, &s, e) : OK;
+
+	if (rc == OK && s.id && strcmp(s.id, id) != 0) {
+		rc = err_set(e, BAD_DATA,
+			     "step %llu of %s is another than the one of %s: the lake was "
+			     "restored from an earlier time and has gone on",
+			     (unsigned long long)step, g->url, state_file);
+		err_hint(e, rc,
+			 "Go on from the last step that is still the same, N: --state with "
+			 "{\"source\":\"lake\",\"lake\":\"%s\",\"step\":N}.",
+			 g->id);
+	}
+	lake_step_release(&s);
+	return rc;
+}
+
 static int find_steps(struct get *g, struct err *e)
 {
 	struct json *state = NULL;
@@ -98,8 +120,8 @@ static int find_steps(struct get *g, struct err *e)
 	g->last = lake_last(g->lake);
 	if (rc == OK && state_file)
 		rc = state_read(state_file, &state, e);
-	if (rc == OK && state)
-		rc = step_of(g, state, &done, e);
+	if (rc == OK && state && (rc = step_of(g, state, &done, e)) == OK)
+		rc = check_step(g, state, done, e);
 	else if (rc == OK)
 		log_info("no state: all steps are read");
 	g->from = done + 1;
@@ -161,8 +183,11 @@ static int find_tables(struct get *g, struct err *e)
 	for (uint64_t n = g->from <= g->last ? g->from : g->last; n && n <= g->last && same; n++) {
 		struct lake_step s;
 
-		if ((rc = lake_step_read(g->lake, n, &s, e)) == OK)
+		if ((rc = lake_step_read(g->lake, n, &s, e)) == OK) {
 			add_tables(g, &s, &same);
+			free(g->last_id);
+			g->last_id = xstrdup(s.id);
+		}
 		lake_step_release(&s);
 		if (rc != OK)
 			return rc;
@@ -346,15 +371,18 @@ static int send_object(struct get *g, const struct lake_object *o, struct err *e
 
 /* --- the stream --- */
 
-static void add_state(struct get *g, uint64_t step)
+static void add_state(struct get *g, uint64_t step, const char *id)
 {
 	struct buf state = { 0 };
 
 	buf_addz(&state, "{\"source\":\"lake\",\"lake\":");
 	json_add_string(&state, str_of(g->id));
 	buf_addf(&state, ",\"step\":%llu", (unsigned long long)step);
-	if (step)
+	if (step) {
+		buf_addz(&state, ",\"id\":");
+		json_add_string(&state, str_of(id));
 		buf_addf(&state, ",\"since\":%llu", (unsigned long long)step - 1);
+	}
 	buf_addch(&state, '}');
 	wire_add_state(&g->out.buf, buf_str(&state));
 	buf_release(&state);
@@ -371,7 +399,7 @@ static int send_step(struct get *g, uint64_t number, struct err *e)
 		if (is_wanted(s.objects[i].table))
 			rc = send_object(g, &s.objects[i], e);
 	if (rc == OK)
-		add_state(g, number);
+		add_state(g, number, s.id);
 	lake_step_release(&s);
 	return rc == OK ? out_more(&g->out, e) : err_wrap(e, rc, "%s", g->url);
 }
@@ -386,7 +414,7 @@ static int send_steps(struct get *g, struct err *e)
 	for (size_t i = 0; i < g->table_count; i++)
 		announce(g, g->tables[i], g->tables[i]);
 	if (g->from > g->last)
-		add_state(g, g->last);
+		add_state(g, g->last, g->last_id);
 	for (uint64_t n = g->from; n <= g->last; n++)
 		if ((rc = send_step(g, n, e)) != OK)
 			return rc;
@@ -431,6 +459,7 @@ static void release(struct get *g)
 		wire_table_free(g->tables[i]);
 	free(g->tables);
 	free(g->id);
+	free(g->last_id);
 	lake_close(g->lake);
 	buf_release(&g->piece);
 	out_release(&g->out);

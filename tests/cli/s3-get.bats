@@ -24,18 +24,19 @@ state_of() { grep '^{"@state"' | tail -1 | jq -c '.["@state"]'; }
 			frame full 1 1 2 | s3-put $codec "$lake"
 			frame changes 2 2 3 4 | s3-put $codec "$lake"
 			id=$(s3-get "${lake}_commits/00000000000000000001.json" | jq -r .id)
+			second=$(s3-get "${lake}_commits/00000000000000000002.json" | jq -r .id)
 			run -0 --separate-stderr s3-get "$lake"
 			[ -z "$stderr" ]
 			diff - <(echo "$output") <<-END
 			{"@table":"t","columns":[{"name":"x","type":"int4"}],"key":["x"],"mode":"full"}
 			{"x":1}
 			{"x":2}
-			{"@state":{"source":"lake","lake":"$id","step":1,"since":0}}
+			{"@state":{"source":"lake","lake":"$id","step":1,"id":"$id","since":0}}
 			{"@table":"t","columns":[{"name":"x","type":"int4"}],"key":["x"],"mode":"changes"}
 			{"x":2}
 			{"x":3}
 			{"x":4}
-			{"@state":{"source":"lake","lake":"$id","step":2,"since":1}}
+			{"@state":{"source":"lake","lake":"$id","step":2,"id":"$second","since":1}}
 			{"@end":{"rows":{"t":5}}}
 			END
 		done
@@ -99,6 +100,22 @@ state_of() { grep '^{"@state"' | tail -1 | jq -c '.["@state"]'; }
 	run -0 --separate-stderr s3-get "file://$PWD/a/" --state later
 	[[ "$stderr" == *"later is of step 9, but file://$PWD/a/ has 1 only: all steps are read" ]]
 	[[ "$output" == *'{"@end":{"rows":{"t":2}}}' ]]
+}
+
+@test "a lake that was restored and went on is refused: the new step of a known number would be left out" {
+	lake=file://$PWD/lake/
+	frame full 1 1 | s3-put "$lake"
+	frame changes 2 2 | s3-put "$lake"
+	s3-get "$lake" | state_of >state
+	rm lake/_commits/*2.json
+	frame changes 2 3 | s3-put "$lake"
+	frame changes 3 4 | s3-put "$lake"
+	run -65 --separate-stderr s3-get "$lake" --state state
+	[ -z "$output" ]
+	[[ "$stderr" == *"step 2 of $lake is another than the one of state: the lake was restored"* ]]
+	# what the hint says
+	sed -n "s/.*--state with \({.*}\)\.$/\1/p" <<<"$stderr" | sed 's/:N}/:1}/' >by-hand
+	[ "$(s3-get "$lake" --state by-hand | grep x.:)" = $'{"x":3}\n{"x":4}' ]
 }
 
 @test "a lake without a step is a stream without a table, which goes on when there is one" {
