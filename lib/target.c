@@ -376,8 +376,13 @@ int target_open(struct target *t, PGconn *conn, const char *schema, const struct
 	t->merge.table = table;
 	if (!t->known && (rc = know(t, conn, bare, e)) != OK)
 		return rc;
-	if (t->merge.kind == MERGE_REPLACE && table->mode == WIRE_CHANGES)
-		return refuse(t, "it has no key by which its changes could be told apart", e);
+	if (t->merge.kind == MERGE_REPLACE && table->mode == WIRE_CHANGES) {
+		refuse(t, "it has no key by which its changes could be told apart", e);
+		return err_hint(e, BAD_DATA,
+				"Let 'pg-extract --full %s' read it whole in every run, or leave "
+				"it out with --exclude.",
+				table->name);
+	}
 	t->open = true;
 	return OK;
 }

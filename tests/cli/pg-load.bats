@@ -221,7 +221,7 @@ two_staff() {
 
 @test "changes of a table without a key are refused" {
 	run -65 pg-load <<<'{"@table":"n","columns":[{"name":"a","type":"int4"}],"mode":"changes"}'
-	[[ $output == *'"n"'*'no key'* ]]
+	[[ $output == *'"n"'*'no key'*"'pg-extract --full n'"* ]]
 }
 
 @test "an existing table's types and columns rule" {
