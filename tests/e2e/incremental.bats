@@ -274,7 +274,7 @@ run_zones_and_kill() {
 	rm -rf pids
 	mkdir pids
 	run_zones 2>err &
-	until [ -e "pids/$stage" ]; do sleep 0.005; done
+	until [ -e "pids/$stage" ] || ! kill -0 $! 2>/dev/null; do sleep 0.005; done # or a stage before failed
 	if [ $stage = put2 ]; then
 		hold_until_stored "$(cat pids/put2)"
 	else
