@@ -45,8 +45,7 @@ int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const c
 	s->timeline = strtoll(PQgetvalue(res, 0, 4), NULL, 10);
 	s->schema = xstrdup(schema);
 	PQclear(res);
-	/* a slot's own snapshot may have an xmin above its xmax; it is for reading only */
-	if (!pgsnapshot_parse(s->text, &s->at) && !exported)
+	if (!pgsnapshot_parse(s->text, &s->at))
 		return err_set(e, FAILED, "cannot make out the snapshot \"%s\"", s->text);
 	return OK;
 }

@@ -21,7 +21,7 @@
 
 struct snapshot {
 	char *system, *database, *schema, *text;
-	struct pgsnapshot at;     /* the text, read; zeroed in a snapshot of a slot's */
+	struct pgsnapshot at;     /* the text, read */
 	int64_t timeline;
 	bool standby;
 	const struct json *since; /* the earlier state, where it says anything of this database */
