@@ -233,15 +233,19 @@ static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
 
 /* --- the stream --- */
 
-/* Tables that are not read whole in this run have their changes in the slot. */
-static int read_slot(struct extract *x, struct buf *state, struct err *e)
+/* Changes, and what was deleted from tables that are read whole behind them, for which the
+ * transaction stays open. */
+static int read_slot(struct extract *x, struct err *e)
 {
-	int rc = x->slot.fresh ? OK : pgio_exec(x->conn, "COMMIT", NULL, e);
+	bool whole = false;
+	int rc = OK;
 
-	if (rc == OK && !x->slot.fresh)
-		rc = changes_read(&x->slot, x->conn, &x->publication, &x->out, max_row, e);
+	for (size_t i = 0; i < x->catalog.count; i++)
+		whole = whole || x->catalog.tables[i]->mode == WIRE_FULL;
+	if (!whole)
+		rc = pgio_exec(x->conn, "COMMIT", NULL, e);
 	if (rc == OK)
-		slot_add_state(&x->slot, &x->catalog, state);
+		rc = changes_read(&x->slot, x->conn, &x->publication, &x->out, max_row, e);
 	return rc;
 }
 
@@ -257,6 +261,8 @@ static int extract_all(struct extract *x, struct err *e)
 		rc = snapshot_add_state(&x->snapshot, x->conn, query ? &none : c, &state, e);
 	for (size_t i = 0; i < c->count && rc == OK && !bare; i++)
 		wire_add_table(&x->out.buf, c->tables[i]);
+	if (rc == OK && slot_name && !x->slot.fresh)
+		rc = read_slot(x, e);
 	for (size_t i = 0; i < c->count && rc == OK; i++) {
 		if (slot_name && c->tables[i]->mode == WIRE_CHANGES)
 			continue;
@@ -265,7 +271,7 @@ static int extract_all(struct extract *x, struct err *e)
 		rc = copy_table(x, c->tables[i], e);
 	}
 	if (rc == OK && slot_name)
-		rc = read_slot(x, &state, e);
+		slot_add_state(&x->slot, c, &state);
 	if (rc == OK && !bare) {
 		wire_add_state(&x->out.buf, buf_str(&state));
 		wire_add_end(&x->out.buf, c->tables, c->count);

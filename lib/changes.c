@@ -12,6 +12,7 @@
 struct relation {
 	const struct published *published;
 	bool announced;
+	bool stays;          /* it was said that rows which are gone stay where they were loaded */
 	size_t *at;          /* column i of the table is the log's at[i], or NOWHERE */
 	size_t column_count; /* the log's */
 	struct buf prepared; /* the statement that looks up what a row lacks */
@@ -34,13 +35,17 @@ struct changes {
 
 /* --- relations --- */
 
-/* The relation of that oid if its changes count. */
+/* The relation of that oid if it is published. */
 static struct relation *find(struct changes *c, uint32_t oid)
 {
 	const struct published *p = publication_find(c->publication, oid);
 
-	return p && p->table->mode == WIRE_CHANGES ? &c->relations[p - c->publication->relations] :
-						     NULL;
+	return p ? &c->relations[p - c->publication->relations] : NULL;
+}
+
+static bool is_whole(const struct relation *r)
+{
+	return r->published->table->mode != WIRE_CHANGES;
 }
 
 static int on_relation(struct changes *c, const struct pgoutput *m)
@@ -264,28 +269,46 @@ static int write_row(struct changes *c, struct err *e)
 	return added(c, start, e);
 }
 
-static int write_delete(struct changes *c, struct err *e)
+static int add_old_key(struct changes *c, struct buf *key, struct err *e)
 {
 	const struct wire_table *t = c->r->published->table;
-	struct buf key = { 0 };
-	size_t start;
 	int rc = OK;
 
 	for (size_t i = 0; i < t->key_count && rc == OK; i++) {
 		const struct pgoutput_value *v = old_value(c, t->key[i]);
 
-		if (!v || v->kind != 't') {
-			rc = no_key(c, e);
-			break;
-		}
-		buf_addch(&key, i ? ',' : '{');
-		buf_addstr(&key, t->keys.quoted[t->key[i]]);
-		buf_addch(&key, ':');
-		if ((rc = add_value(&key, &t->columns[t->key[i]], v, e)) != OK)
+		if (!v || v->kind != 't')
+			return no_key(c, e);
+		buf_addch(key, i ? ',' : '{');
+		buf_addstr(key, t->keys.quoted[t->key[i]]);
+		buf_addch(key, ':');
+		if ((rc = add_value(key, &t->columns[t->key[i]], v, e)) != OK)
 			blame(c, rc, e);
 	}
-	buf_addch(&key, '}');
-	if (rc == OK) {
+	buf_addch(key, '}');
+	return rc;
+}
+
+/* A table that is read whole does not say what is gone, and may have had another key before. */
+static void say_stays(struct relation *r, const char *why)
+{
+	if (!r->stays)
+		log_notice("table \"%s\" %s: rows that are gone stay where they were loaded",
+			   r->published->table->name, why);
+	r->stays = true;
+}
+
+static int write_delete(struct changes *c, struct err *e)
+{
+	const struct wire_table *t = c->r->published->table;
+	struct buf key = { 0 };
+	size_t start;
+	int rc = add_old_key(c, &key, e);
+
+	if (rc != OK && is_whole(c->r)) {
+		say_stays(c->r, "had another key");
+		rc = OK;
+	} else if (rc == OK) {
 		switch_to(c, t);
 		start = c->out->buf.len;
 		wire_add_delete(&c->out->buf, t, buf_str(&key));
@@ -320,6 +343,8 @@ static int on_row(struct changes *c, struct err *e)
 
 	if (key_changed(c))
 		rc = write_delete(c, e);
+	if (is_whole(c->r))
+		return rc;
 	if (rc == OK && missing) {
 		if ((rc = look_up(c, &res, e)) != OK)
 			return rc;
@@ -371,7 +396,9 @@ static int check_whole(const struct changes *c, const struct pgoutput *m,
 			"partitions of table \"%s\" were truncated, but not %s: which rows are "
 			"gone cannot be told",
 			t->name, p->name);
-		return err_hint(e, FAILED, "Run once with --full %s.", t->name);
+		return err_hint(e, FAILED,
+				"Empty it where it was loaded, and run once with --full %s.",
+				t->name);
 	}
 	return OK;
 }
@@ -384,11 +411,15 @@ static int on_truncate(struct changes *c, struct err *e)
 	for (size_t i = 0; i < c->publication->count && rc == OK; i++) {
 		const struct published *p = &c->publication->relations[i];
 
-		if (!is_truncated(c->m, p->oid) || p->table == last || !find(c, p->oid))
+		if (!is_truncated(c->m, p->oid) || p->table == last)
 			continue;
-		if ((rc = check_whole(c, c->m, p->table, e)) != OK)
-			break;
 		last = p->table;
+		if (is_whole(&c->relations[i])) {
+			say_stays(&c->relations[i], "was truncated");
+			continue;
+		}
+		if ((rc = check_whole(c, c->m, last, e)) != OK)
+			break;
 		switch_to(c, last);
 		wire_add_delete(&c->out->buf, last, STR(""));
 		rc = out_more(c->out, e);

@@ -8,7 +8,8 @@
  * alone, and a column that was added after the change. Then it is the value of now; where the row
  * is gone by now, this version of it is left out, for its end follows in the log.
  *
- * Only tables whose mode is WIRE_CHANGES count; the others are read whole. */
+ * Of tables whose mode is not WIRE_CHANGES, which are read whole behind this, only the deleted keys
+ * are written, as far as they fit the key of now: no row will say that they are gone. */
 #ifndef STARPIPE_CHANGES_H
 #define STARPIPE_CHANGES_H
 
@@ -16,7 +17,8 @@
 #include "publication.h"
 #include "slot.h"
 
-/* From slot_start to the end. conn is an ordinary connection outside of a transaction. */
+/* From slot_start to the end. conn is an ordinary connection, in the snapshot or outside of a
+ * transaction. */
 int changes_read(struct slot *s, PGconn *conn, const struct publication *p, struct out *out,
 		 uint64_t max_row, struct err *e);
 
