@@ -63,6 +63,18 @@ static int read_id(struct get *g, struct err *e)
 	return rc;
 }
 
+/* What was read of a lake before it was restored from an earlier time cannot be read on from: its
+ * steps may be others by now, under the same numbers. */
+static int restored(const struct get *g, struct err *e)
+{
+	return err_hint(e, BAD_DATA,
+			"Let the destination go on from the last step N that is still the same; "
+			"in a warehouse: UPDATE starpipe_state SET state = "
+			"'{\"source\":\"lake\",\"lake\":\"%s\",\"step\":N}' "
+			"WHERE source = 'default';",
+			g->id);
+}
+
 /* The step that a state stands behind. */
 static int step_of(const struct get *g, const struct json *state, uint64_t *step, struct err *e)
 {
@@ -82,15 +94,16 @@ static int step_of(const struct get *g, const struct json *state, uint64_t *step
 		log_info("the lake had no step when %s was written", state_file);
 	else if (strcmp(id, g->id) != 0)
 		log_notice("%s is of another lake than %s: all steps are read", state_file, g->url);
-	else if ((uint64_t)n > g->last)
-		log_notice("%s is of step %lld, but %s has %llu only: all steps are read",
-			   state_file, (long long)n, g->url, (unsigned long long)g->last);
 	else
 		*step = (uint64_t)n;
-	return OK;
+	if (*step <= g->last)
+		return OK;
+	err_set(e, BAD_DATA, "%s is of step %lld, but %s has %llu only: it was restored from an "
+		"earlier time", state_file, (long long)n, g->url, (unsigned long long)g->last);
+	return restored(g, e);
 }
 
-/* A lake that was restored and went on has other steps under numbers that were read already. */
+/* Is the step still the one that was read? */
 static int check_step(const struct get *g, const struct json *state, uint64_t step, struct err *e)
 {
 	const char *id = json_string(json_get(state, "id"));
@@ -98,14 +111,11 @@ static int check_step(const struct get *g, const struct json *state, uint64_t st
 	int rc = step && id ? lake_step_read(g->lake, step, &s, e) : OK;
 
 	if (rc == OK && s.id && strcmp(s.id, id) != 0) {
-		rc = err_set(e, BAD_DATA,
-			     "step %llu of %s is another than the one of %s: the lake was "
-			     "restored from an earlier time and has gone on",
-			     (unsigned long long)step, g->url, state_file);
-		err_hint(e, rc,
-			 "Go on from the last step that is still the same, N: --state with "
-			 "{\"source\":\"lake\",\"lake\":\"%s\",\"step\":N}.",
-			 g->id);
+		err_set(e, BAD_DATA,
+			"step %llu of %s is another than the one of %s: the lake was restored "
+			"from an earlier time and has gone on",
+			(unsigned long long)step, g->url, state_file);
+		rc = restored(g, e);
 	}
 	lake_step_release(&s);
 	return rc;
