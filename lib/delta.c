@@ -20,6 +20,7 @@ struct published {
 	char *folder;      /* key of the table's folder, with its slash */
 	int64_t version;   /* the last commit that was read or written; -1: none */
 	int64_t own;       /* the last commit of ours; -1: none */
+	bool checked;      /* that commit was seen to be there */
 	uint64_t step;     /* the last of ours in it, as far as was read */
 	char columns[17];  /* a hash of the columns it was seen to have, ours at least */
 	bool has_deleted;  /* and _deleted */
@@ -130,9 +131,11 @@ static void set_partition(struct published *p, const char *column)
 static void note_metadata(struct published *p, const struct json *metadata, struct str line)
 {
 	const struct json *by = json_get(metadata, "partitionColumns");
+	const char *schema = json_string(json_get(metadata, "schemaString"));
 
 	free(p->metadata);
 	p->metadata = xstrndup(line.data, line.len);
+	p->has_deleted = schema && strstr(schema, "\"name\":\"_deleted\"");
 	/* more than one is none that we could have */
 	set_partition(p, json_count(by) > 1 ? "" : json_string(json_at(by, 0)));
 }
@@ -160,28 +163,77 @@ static int note_action(void *arg, const struct json *action, struct str line, st
 	return protocol ? check_protocol(n->p, protocol, e) : OK;
 }
 
+static int last_checkpoint(struct delta *d, const struct published *p, int64_t *version,
+			   struct err *e)
+{
+	struct buf key = { 0 }, text = { 0 };
+	struct json *doc = NULL;
+	bool found;
+	int rc;
+
+	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
+	rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+	if (rc == OK && found && (rc = json_parse(buf_str(&text), &doc, e)) == OK)
+		json_int(json_get(doc, "version"), version);
+	json_free(doc);
+	buf_release(&key);
+	buf_release(&text);
+	return rc;
+}
+
+/* Nothing follows the last commit that is known: is that still there? Others may clean up a log
+ * behind a checkpoint. If they did so beyond it, what is put in its place nobody reads. */
+static int check_log(struct delta *d, const struct published *p, struct err *e)
+{
+	struct buf key = { 0 }, text = { 0 };
+	int64_t checkpoint = -1;
+	bool found;
+	int rc;
+
+	log_key(p, p->version, ".json", &key);
+	rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+	if (rc == OK && !found && (rc = last_checkpoint(d, p, &checkpoint, e)) == OK &&
+	    checkpoint != p->version) {
+		err_set(e, BAD_DATA,
+			"others have cleaned up its log beyond version %lld, the last known",
+			(long long)p->version);
+		rc = err_hint(e, BAD_DATA, "Put it into another lake.");
+	}
+	buf_release(&key);
+	buf_release(&text);
+	return rc;
+}
+
+static int note_file(struct noting *n, const char *key, bool *found, struct err *e)
+{
+	struct buf text = { 0 };
+	int rc = store_get(lake_store(n->d->lake), key, &text, found, e);
+
+	if (rc == OK && *found)
+		rc = each_action(buf_str(&text), note_action, n, e);
+	buf_release(&text);
+	return rc == OK ? OK : err_wrap(e, rc, "%s", key);
+}
+
 /* Read the commits that have come since, ours and others'. */
 static int read_forward(struct delta *d, struct published *p, struct err *e)
 {
 	struct noting n = { d, p, p->own };
-	struct buf key = { 0 }, text = { 0 };
+	struct buf key = { 0 };
 	bool found = true;
 	int rc = OK;
 
 	while (rc == OK && found) {
 		n.at = p->version + 1;
 		log_key(p, n.at, ".json", &key);
-		buf_reset(&text);
-		rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
-		if (rc == OK && found) {
-			rc = each_action(buf_str(&text), note_action, &n, e);
-			p->version++;
-		}
-		if (rc != OK)
-			err_wrap(e, rc, "%s", key.data);
+		rc = note_file(&n, key.data, &found, e);
+		p->version += rc == OK && found;
+		p->checked = p->checked || found;
 	}
+	if (rc == OK && !p->checked && p->version >= 0)
+		rc = check_log(d, p, e);
+	p->checked = rc == OK;
 	buf_release(&key);
-	buf_release(&text);
 	return rc;
 }
 
@@ -192,31 +244,30 @@ static void compacted_key(const struct published *p, int64_t version, struct buf
 		 (long long)version);
 }
 
-/* The metaData that is in force, which may stand far back: a compacted log has it for sure. */
+/* The metaData that is in force, which may stand far back: a compacted log has it for sure. In a
+ * commit that is not there any more another may have stood. */
 static int find_metadata(struct delta *d, struct published *p, struct err *e)
 {
 	struct noting n = { d, p, p->own };
-	struct buf key = { 0 }, text = { 0 };
-	bool found;
+	struct buf key = { 0 };
+	bool commit = true, compacted = false;
 	int rc = OK;
 
-	for (int64_t v = p->version; rc == OK && !p->metadata && v >= 0; v--) {
-		for (int compacted = 0; compacted < 2 && rc == OK && !p->metadata; compacted++) {
-			log_key(p, v, ".json", &key);
-			if (compacted)
-				compacted_key(p, v, &key);
-			buf_reset(&text);
-			rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
-			if (rc == OK && found)
-				rc = each_action(buf_str(&text), note_action, &n, e);
-			if (v % CHECKPOINT_EVERY)
-				break;
+	for (int64_t v = p->version; rc == OK && !p->metadata && commit && v >= 0; v--) {
+		log_key(p, v, ".json", &key);
+		rc = note_file(&n, key.data, &commit, e);
+		if (rc == OK && !p->metadata && v % CHECKPOINT_EVERY == 0) {
+			compacted_key(p, v, &key);
+			rc = note_file(&n, key.data, &compacted, e);
 		}
 	}
-	if (rc == OK && !p->metadata)
-		rc = err_set(e, FAILED, "its log has no metaData any more");
+	if (rc == OK && !p->metadata) {
+		err_set(e, BAD_DATA,
+			"others have cleaned up its log, which does not say its columns any more");
+		rc = err_hint(e, BAD_DATA,
+			      "Set any property of the table, and it says them again.");
+	}
 	buf_release(&key);
-	buf_release(&text);
 	return rc;
 }
 
@@ -260,26 +311,55 @@ static int replay_action(void *arg, const struct json *action, struct str line, 
 	return OK;
 }
 
-static int replay_file(struct delta *d, const char *key, struct replay *r, struct err *e)
+static int replay_file(struct delta *d, const char *key, struct replay *r, bool *found,
+		       struct err *e)
 {
 	struct buf text = { 0 };
-	bool found;
-	int rc = store_get(lake_store(d->lake), key, &text, &found, e);
+	int rc = store_get(lake_store(d->lake), key, &text, found, e);
 
-	if (rc == OK && !found)
-		rc = err_set(e, FAILED, "%s is not there", key);
-	if (rc == OK)
+	if (rc == OK && *found)
 		rc = each_action(buf_str(&text), replay_action, r, e);
 	buf_release(&text);
 	return rc;
 }
 
-static int put_checkpoint(struct delta *d, struct published *p, const struct replay *r,
-			  struct err *e)
+/* The table as of a version: from the last compacted log before it, or the beginning. */
+static int replay_log(struct delta *d, struct published *p, int64_t version, struct replay *r,
+		      struct err *e)
+{
+	struct buf key = { 0 };
+	int64_t from = version;
+	bool found = false;
+	int rc = OK;
+
+	while (rc == OK && !found && (from -= CHECKPOINT_EVERY) > 0) {
+		compacted_key(p, from, &key);
+		rc = replay_file(d, key.data, r, &found, e);
+	}
+	for (int64_t v = found ? from + 1 : 0; rc == OK && v <= version; v++) {
+		log_key(p, v, ".json", &key);
+		rc = replay_file(d, key.data, r, &found, e);
+		if (rc == OK && !found)
+			rc = err_set(e, FAILED, "%s is not there", key.data);
+	}
+	buf_release(&key);
+	return rc;
+}
+
+/* A file that another writer has made already is as good. */
+static int put_if_absent(struct delta *d, const char *key, struct str data, struct err *e)
+{
+	int rc = store_put(lake_store(d->lake), key, data, true, e);
+
+	return rc == LOST_RACE ? OK : rc;
+}
+
+static int put_checkpoint(struct delta *d, struct published *p, int64_t version,
+			  const struct replay *r, struct err *e)
 {
 	struct delta_checkpoint *c = delta_checkpoint_new();
 	struct buf json = { 0 }, file = { 0 }, key = { 0 }, last = { 0 };
-	struct store *store = lake_store(d->lake);
+	int64_t had = -1;
 	uint64_t actions = 0;
 	int rc = OK;
 
@@ -296,18 +376,20 @@ static int put_checkpoint(struct delta *d, struct published *p, const struct rep
 	}
 	if (rc == OK)
 		rc = delta_checkpoint_finish(c, &file, &actions, e);
-	compacted_key(p, p->version, &key);
+	compacted_key(p, version, &key);
 	if (rc == OK)
-		rc = store_put(store, key.data, buf_str(&json), false, e);
-	log_key(p, p->version, ".checkpoint.parquet", &key);
+		rc = put_if_absent(d, key.data, buf_str(&json), e);
+	log_key(p, version, ".checkpoint.parquet", &key);
 	if (rc == OK)
-		rc = store_put(store, key.data, buf_str(&file), false, e);
+		rc = put_if_absent(d, key.data, buf_str(&file), e);
+	if (rc == OK)
+		rc = last_checkpoint(d, p, &had, e);
 	buf_reset(&key);
 	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
-	buf_addf(&last, "{\"version\":%lld,\"size\":%llu}", (long long)p->version,
+	buf_addf(&last, "{\"version\":%lld,\"size\":%llu}", (long long)version,
 		 (unsigned long long)actions);
-	if (rc == OK)
-		rc = store_put(store, key.data, buf_str(&last), false, e);
+	if (rc == OK && had < version)
+		rc = store_put(lake_store(d->lake), key.data, buf_str(&last), false, e);
 	delta_checkpoint_free(c);
 	buf_release(&json);
 	buf_release(&file);
@@ -316,48 +398,17 @@ static int put_checkpoint(struct delta *d, struct published *p, const struct rep
 	return rc;
 }
 
-static int last_checkpoint(struct delta *d, const struct published *p, int64_t *version,
-			   struct err *e)
-{
-	struct buf key = { 0 }, text = { 0 };
-	struct json *doc = NULL;
-	bool found;
-	int rc;
-
-	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
-	rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
-	if (rc == OK && found && (rc = json_parse(buf_str(&text), &doc, e)) == OK)
-		json_int(json_get(doc, "version"), version);
-	json_free(doc);
-	buf_release(&key);
-	buf_release(&text);
-	return rc;
-}
-
-/* From the last compacted log, or the beginning. A checkpoint only makes reading faster: its
- * failure is told, and the next one makes up for it. */
+/* Of the last twentieth version, where the next is made from this one. A checkpoint only makes
+ * reading faster: its failure is told, and the next one makes up for it. */
 static void checkpoint(struct delta *d, struct published *p)
 {
+	int64_t version = p->own - p->own % CHECKPOINT_EVERY;
 	struct replay r = { 0 };
-	struct buf key = { 0 };
 	struct err e = { 0 };
-	int64_t from = 0;
-	int rc = last_checkpoint(d, p, &from, &e);
+	int rc = replay_log(d, p, version, &r, &e);
 
-	if (rc == OK && from > 0) {
-		compacted_key(p, from, &key);
-		rc = replay_file(d, key.data, &r, &e);
-	}
-	if (rc == FAILED || from <= 0) { /* it was not made: from the beginning */
-		from = -1;
-		rc = OK;
-	}
-	for (int64_t v = from + 1; v <= p->version && rc == OK; v++) {
-		log_key(p, v, ".json", &key);
-		rc = replay_file(d, key.data, &r, &e);
-	}
 	if (rc == OK)
-		rc = put_checkpoint(d, p, &r, &e);
+		rc = put_checkpoint(d, p, version, &r, &e);
 	if (rc != OK)
 		log_warning("no checkpoint of Delta table \"%s\": %s", p->name, e.msg);
 	for (size_t i = 0; i < r.lines.capacity; i++)
@@ -366,7 +417,6 @@ static void checkpoint(struct delta *d, struct published *p)
 			free(r.lines.entries[i].value);
 		}
 	map_release(&r.lines);
-	buf_release(&key);
 }
 
 /* --- commits --- */
@@ -560,6 +610,8 @@ int delta_check(struct delta *d, const struct wire_table *t, const char *partiti
 			       by->name, by->type_name);
 	if ((rc = read_forward(d, p, e)) == OK)
 		rc = add_columns(&ignored, d, p, t, &c, hash, e);
+	if (rc == OK && !ignored.len) /* it has them: the next run need not look */
+		memcpy(p->columns, hash, sizeof(hash));
 	buf_release(&ignored);
 	if (rc == OK)
 		return OK;

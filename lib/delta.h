@@ -12,7 +12,8 @@
  * and beside it the same as JSON (a "compacted" log), from which the next is made. In partition
  * values, '' is NULL, as the format wants it, and so are dates and timestamps without a year of
  * four digits. The format: delta.io's PROTOCOL.md. Tables are append-only and have no deletion
- * vectors; a table that another writer has given features beyond those is BAD_DATA. */
+ * vectors; a table that another writer has given features beyond those is BAD_DATA, and so is one
+ * whose log others have cleaned up beyond what is known of it. */
 #ifndef STARPIPE_DELTA_H
 #define STARPIPE_DELTA_H
 
