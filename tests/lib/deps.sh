@@ -1,10 +1,11 @@
 #!/bin/bash
-# deps.sh [build|demo|test|list] - install through apt what is missing, and nothing else
+# deps.sh [build|demo|test|oracles|list] - install through apt what is missing, and nothing else
 #
 #   build  what `make` needs
 #   demo   the same, and what `make demo` needs (the default)
 #   test   the same, and what `make test`, `make lint` and `make check-man` need
-#   list   print all their packages, one a line
+#   oracles  the same, and what `make test-oracles` needs
+#   list   print the packages of test, one a line
 #
 # Works on bare Debian 12 and 13 and Ubuntu 24.04, as root or through sudo. When everything is there
 # it needs no network and no root. PostgreSQL's packages would create and start a server "main" on
@@ -42,6 +43,11 @@ test_packages() {
 	esac
 }
 
+oracles_packages() {
+	test_packages
+	echo default-jre-headless # for Spark
+}
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -72,8 +78,9 @@ case "${1:-demo}" in
 build) wanted=$(build_packages) ;;
 demo) wanted=$(demo_packages) ;;
 test) wanted=$(test_packages) ;;
+oracles) wanted=$(oracles_packages) ;;
 list) test_packages | tr ' ' '\n'; exit ;;
-*) echo "usage: deps.sh [build|demo|test|list]" >&2; exit 2 ;;
+*) echo "usage: deps.sh [build|demo|test|oracles|list]" >&2; exit 2 ;;
 esac
 
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
