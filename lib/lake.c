@@ -308,7 +308,7 @@ int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct 
 	}
 	if (rc == OK && !*more)
 		rc = check_object(r, e);
-	return rc == OK ? OK : err_wrap(e, rc, "object %s", r->object->path);
+	return rc;
 }
 
 /* --- reading here and there --- */
@@ -347,7 +347,7 @@ int lake_object_range(struct lake_reader *r, uint64_t offset, size_t len, char *
 		if (rc == OK && w->bytes.len <= at)
 			rc = err_set(e, BAD_DATA, "it is shorter than its commit record says");
 		if (rc != OK)
-			return err_wrap(e, rc, "object %s", r->object->path);
+			return rc;
 		n = w->bytes.len - at < len ? w->bytes.len - at : len;
 		memcpy(to, w->bytes.data + at, n);
 		to += n;
