@@ -330,7 +330,8 @@ static int read_range(void *arg, uint64_t offset, size_t len, char *to, struct e
 static int send_parquet(struct get *g, struct lake_reader *r, const struct lake_object *o,
 			uint64_t *rows, struct err *e)
 {
-	struct parquet_source source = { "the file", o->bytes, read_range, r };
+	/* s3-put wrote it: a row as long as it takes may have become very few bytes */
+	struct parquet_source source = { "the file", o->bytes, read_range, r, WIRE_MAX_ROW };
 	struct parquet_reader *parquet;
 	enum wire_event event = WIRE_ROW;
 	int rc = parquet_reader_open(&parquet, &source, o->table, true, e);

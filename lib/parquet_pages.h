@@ -14,6 +14,7 @@ struct parquet_source {
 	uint64_t size;
 	int (*read)(void *arg, uint64_t offset, size_t len, char *to, struct err *e);
 	void *arg;
+	uint64_t trust; /* bytes of memory beyond what any file may take */
 };
 
 /* What all columns share. */

@@ -153,7 +153,8 @@ int parquet_reader_open(struct parquet_reader **out, const struct parquet_source
 
 	*out = NULL;
 	r->file = (struct parquet_file){ .source = *source, .verify = verify,
-					 .limit = PARQUET_MEMORY(source->size) };
+					 .limit = PARQUET_MEMORY(source->size) +
+						  source->trust };
 	if ((rc = read_meta(r, e)) != OK) {
 		parquet_reader_free(r);
 		return err_wrap(e, rc, "%s", source->name);

@@ -2,7 +2,8 @@
  *
  * Files of any writer: all encodings, both page versions, all codecs but LZO. Each file is taken
  * for hostile: what it says is checked before it is believed, a page's checksum too, and memory is
- * bounded by PARQUET_MEMORY(size of the file). Every failure is BAD_DATA, but those of the source.
+ * bounded by PARQUET_MEMORY(size of the file) and what the source is trusted with. Every failure is
+ * BAD_DATA, but those of the source.
  *
  * A file of parquet_write.h gives its very frame again: PostgreSQL's types, key, mode, state and
  * @delete lines. Of others the types are the nearest there are: parquet2jsonl(1). */

@@ -99,7 +99,7 @@ static int open_source(struct input *in, struct parquet_source *source, struct e
 		if (fstat(in->fd, &st) != 0)
 			return err_errno(e, "could not read %s", in->name);
 	}
-	*source = (struct parquet_source){ in->name, (uint64_t)st.st_size, read_at, in };
+	*source = (struct parquet_source){ in->name, (uint64_t)st.st_size, read_at, in, 0 };
 	return OK;
 }
 

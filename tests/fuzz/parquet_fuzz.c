@@ -39,7 +39,7 @@ static void check_line(const struct buf *line)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str file = { (const char *)data, size };
-	struct parquet_source source = { "fuzz", size, read_memory, &file };
+	struct parquet_source source = { "fuzz", size, read_memory, &file, 0 };
 	struct parquet_reader *r;
 	enum wire_event event = WIRE_ROW;
 	struct buf line = { 0 };

@@ -66,7 +66,7 @@ static void write_frame(struct buf *file, struct str frame, const struct parquet
 /* All of a file, as a frame again. */
 static int read_frame(struct buf *frame, struct str file, struct err *e)
 {
-	struct parquet_source source = { "file", file.len, read_memory, &file };
+	struct parquet_source source = { "file", file.len, read_memory, &file, 0 };
 	enum wire_event event = WIRE_ROW;
 	struct parquet_reader *r;
 	struct wire_table *t;
