@@ -19,7 +19,7 @@ FLAGS    = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Ilib $(INCS) $(
 
 TOOLS   := $(patsubst %.c,%,$(notdir $(wildcard extract/*.c transform/*.c load/*.c)))
 MODULES := $(patsubst lib/%.c,$(B)/lib/%.o,$(wildcard lib/*.c))
-UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+UNITS   := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/unit/*_test.c tests/fuzz/*_fuzz.c))
 vpath %.c extract transform load
 
 all: $(TOOLS:%=$(B)/%)
@@ -83,18 +83,27 @@ test-oracles: all
 		END { printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; \
 		      exit f || !p || n != $(words $(ORACLES)) }'
 
-# foreign input against a parser: make fuzz T=parquet SECONDS=600. Findings lie in build-fuzz/.
+# Foreign bytes against a parser. build/fuzz/NAME_fuzz replays tests/fuzz/corpus/NAME, a test like any
+# other. libFuzzer looks for more: make fuzz T=parquet SECONDS=600. Findings lie in build-fuzz/.
+REPLAY ?= tests/fuzz/replay.c
+$(B)/fuzz/%: tests/fuzz/%.c $(REPLAY) $(B)/libstarpipe.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(LIBS)
+
 T ?= parquet
 SECONDS ?= 60
+RUNS ?= -1
+SEED ?= 0
 fuzz:
-	@$(MAKE) -s CC=clang SAN=1 B=build-fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' build-fuzz/fuzz/$(T)
+	@$(MAKE) -s CC=clang SAN=1 B=build-fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer REPLAY= \
+		build-fuzz/fuzz/$(T)_fuzz
 	mkdir -p build-fuzz/corpus/$(T)
-	cd build-fuzz && fuzz/$(T) -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=1500 -malloc_limit_mb=400 \
+	cd build-fuzz && fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -runs=$(RUNS) -seed=$(SEED) -timeout=20 -rss_limit_mb=1500 -malloc_limit_mb=400 \
 		-max_len=65536 -print_final_stats=1 corpus/$(T) ../tests/fuzz/corpus/$(T)
 
-build-fuzz/fuzz/%: tests/fuzz/%_fuzz.c build-fuzz/libstarpipe.a
-	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ -Wl,--as-needed $(LIBS)
+# each of them for a short fixed number of inputs
+check-fuzz:
+	@tests/lib/fuzz.sh
 
 bench: all
 	@B=$(B) tests/bench.sh $(ORDERS)
@@ -127,6 +136,6 @@ uninstall:
 clean:
 	rm -rf build build-san build-clang build-fuzz
 
-.PHONY: all check check-unit check-cli check-e2e check-valgrind check-man test test-oracles $(ORACLES) fuzz bench lint \
+.PHONY: all check check-unit check-cli check-e2e check-valgrind check-man test test-oracles $(ORACLES) fuzz check-fuzz bench lint \
 	deps deps-test demo install uninstall clean
 -include $(wildcard $(B)/*.d $(B)/lib/*.d $(B)/unit/*.d)

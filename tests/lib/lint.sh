@@ -13,7 +13,7 @@ report() {
 	broken=1
 }
 
-sources=(extract/*.c transform/*.c load/*.c lib/*.[ch] tests/unit/*.c)
+sources=(extract/*.c transform/*.c load/*.c lib/*.[ch] tests/{unit,fuzz}/*.c)
 
 for f in "${sources[@]}"; do
 	expand -t8 "$f" | awk -v f="$f" 'length > 100 { print f ":" FNR }' | report "more than 100 columns"

@@ -25,7 +25,7 @@ trap servers_down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-[ $# -gt 0 ] || set -- "$build"/unit/*_test "$top"/tests/cli/*.bats "$top"/tests/e2e/*.bats
+[ $# -gt 0 ] || set -- "$build"/{unit/*_test,fuzz/*_fuzz} "$top"/tests/cli/*.bats "$top"/tests/e2e/*.bats
 bats=() units=()
 for f; do
 	[ -e "$f" ] || case "$f" in *'*'*) continue ;; *) die "no file \"$f\"" ;; esac

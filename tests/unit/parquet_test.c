@@ -1,5 +1,4 @@
 /* parquet_test - Parquet files written and read in memory, whole, split, and damaged */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -287,48 +286,6 @@ static void any_byte_changed_to_anything_crashes_nothing(void **state)
 	}
 }
 
-static void replay(const char *path)
-{
-	struct buf file = { 0 };
-	FILE *f = fopen(path, "rb");
-	int c;
-
-	assert_non_null(f);
-	while ((c = fgetc(f)) != EOF)
-		buf_addch(&file, (char)c);
-	fclose(f);
-	LLVMFuzzerTestOneInput((uint8_t *)file.data, file.len);
-	buf_release(&file);
-}
-
-static void the_fuzzers_corpus_crashes_nothing(void **state)
-{
-	const char *top = getenv("STARPIPE_TOP");
-	struct buf path = { 0 };
-	struct dirent *entry;
-	size_t count = 0;
-	DIR *d;
-
-	(void)state;
-	buf_addf(&path, "%s/tests/fuzz/corpus/parquet", top ? top : ".");
-	d = opendir(path.data);
-	assert_non_null(d);
-	while ((entry = readdir(d))) {
-		struct buf file = { 0 };
-
-		if (entry->d_name[0] == '.')
-			continue;
-		buf_addf(&file, "%s/%s", path.data, entry->d_name);
-		replay(file.data);
-		buf_release(&file);
-		count++;
-	}
-	closedir(d);
-	assert_true(count >= 20);
-	buf_release(&path);
-}
-
-/* A footer of no rows and one column, an INTEGER of so many bits. */
 static void add_footer(struct buf *b, enum parquet_type type, int bits)
 {
 	struct thrift_out o = { .b = b };
@@ -381,7 +338,6 @@ int main(void)
 		cmocka_unit_test(a_file_cut_off_at_any_byte_is_refused),
 		cmocka_unit_test(any_byte_changed_in_a_page_is_noticed),
 		cmocka_unit_test(any_byte_changed_to_anything_crashes_nothing),
-		cmocka_unit_test(the_fuzzers_corpus_crashes_nothing),
 		cmocka_unit_test(an_integer_of_fewer_bits_than_its_column_has_is_no_type),
 	};
 
