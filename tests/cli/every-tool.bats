@@ -123,3 +123,20 @@ page_options() {
 	run bash -c "pg-extract -d '$db' --rows t | head -1"
 	[ "$output" = '{"x":1}' ]
 }
+
+@test "every tool is built hardened" {
+	build=$(cd "$STARPIPE_TOP" && realpath -m "${B:-build}")
+	for t in $(tools); do
+		readelf -hW "$build/$t" | grep -q 'Type: *DYN' || { echo "$t: no PIE"; false; }
+		readelf -dW "$build/$t" >"$BATS_TEST_TMPDIR/dynamic"
+		grep -qE 'FLAGS_1.* NOW.* PIE' "$BATS_TEST_TMPDIR/dynamic" || { echo "$t: no BIND_NOW"; false; }
+		run -1 grep -E 'TEXTREL|RPATH|RUNPATH' "$BATS_TEST_TMPDIR/dynamic"
+		readelf -lW "$build/$t" >"$BATS_TEST_TMPDIR/segments"
+		grep -q GNU_RELRO "$BATS_TEST_TMPDIR/segments" || { echo "$t: no RELRO"; false; }
+		grep -qE 'GNU_STACK.* RW ' "$BATS_TEST_TMPDIR/segments" || { echo "$t: an executable stack"; false; }
+		nm -D "$build/$t" >"$BATS_TEST_TMPDIR/names"
+		grep -qw __stack_chk_fail "$BATS_TEST_TMPDIR/names" || { echo "$t: no stack protector"; false; }
+		grep -qw __asan_init "$BATS_TEST_TMPDIR/names" && continue # it checks these calls itself
+		grep -qE ' U __[a-z]+_chk(@|$)' "$BATS_TEST_TMPDIR/names" || { echo "$t: no fortified call"; false; }
+	done
+}
