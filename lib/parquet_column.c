@@ -128,17 +128,19 @@ static void add_entry(struct parquet_column *c, const char *p, size_t n, uint32_
 static inline uint32_t look_up(struct parquet_column *c, const char *p, size_t n, bool *added)
 {
 	struct parquet_dictionary *d = &c->dict;
-	uint32_t hash = hash_of(p, n);
+	uint32_t hash = hash_of(p, n), probes = 0;
 	uint64_t entry;
 
 	if (!d->slot_count)
 		grow_slots(d);
 	for (size_t slot = hash & (d->slot_count - 1); (entry = d->slots[slot]) != 0;
-	     slot = (slot + 1) & (d->slot_count - 1))
+	     slot = (slot + 1) & (d->slot_count - 1)) {
+		d->crowded |= ++probes > DICTIONARY_PROBES;
 		if (entry >> 32 == hash && entry_is(c, (uint32_t)entry - 1, p, n)) {
 			*added = false;
 			return (uint32_t)entry - 1;
 		}
+	}
 	*added = true;
 	add_entry(c, p, n, hash);
 	return (uint32_t)d->count - 1;

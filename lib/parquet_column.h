@@ -18,7 +18,8 @@ enum {
 	PAGE_ROWS = 20000, /* as parquet-java and pyarrow cut them */
 	PAGE_BYTES = 1 << 20,
 	DICTIONARY_BYTES = 512 * 1024,
-	DICTIONARY_ENTRIES = 1 << 16
+	DICTIONARY_ENTRIES = 1 << 16,
+	DICTIONARY_PROBES = 1024 /* 65,536 values of no design need about 60 at most */
 };
 
 struct parquet_dictionary {
@@ -27,11 +28,13 @@ struct parquet_dictionary {
 	size_t count, cap;
 	uint64_t *slots;   /* a hash above an entry + 1, or 0 */
 	size_t slot_count; /* a power of 2 */
+	bool crowded;      /* somebody chose values of one hash */
 };
 
 static inline bool parquet_dictionary_large(const struct parquet_dictionary *d)
 {
-	return d->values.len > DICTIONARY_BYTES || d->count > DICTIONARY_ENTRIES;
+	return d->values.len > DICTIONARY_BYTES || d->count > DICTIONARY_ENTRIES ||
+	       d->crowded;
 }
 
 struct parquet_finished; /* a page as it will stand in the file */

@@ -5,7 +5,13 @@
 
 #include "map.h"
 
-enum { MAX_LENGTH = 1 << 20, MAX_PRECISION = 76, DECIMAL_BYTES = 32, SLACK = 100 };
+enum {
+	MAX_COLUMNS = 1600 + 1, /* PostgreSQL's, and the one that tells deleted rows */
+	MAX_LENGTH = 1 << 20,
+	MAX_PRECISION = 76,
+	DECIMAL_BYTES = 32,
+	SLACK = 100
+};
 
 struct element {
 	struct parquet_leaf leaf;
@@ -234,6 +240,9 @@ static int read_schema(struct parquet_meta *m, struct thrift_in *in, const struc
 
 	if (m->leaves || count == 0)
 		return malformed("it has not one schema", e);
+	if (count - 1 > MAX_COLUMNS)
+		return err_set(e, BAD_DATA, "it has %zu columns: PostgreSQL has tables of 1600",
+			       count - 1);
 	read_element(in, &list, &s); /* the root */
 	if (s.children < 0 || (uint64_t)s.children > count - 1)
 		return malformed("the schema's root has other children than there are", e);

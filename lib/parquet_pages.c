@@ -88,6 +88,17 @@ static int read_source(const struct parquet_pages *p, uint64_t offset, size_t le
 	return p->file->source.read(p->file->source.arg, offset, len, to, e);
 }
 
+/* Go on in the file. A byte belongs to one page: else a few bytes of a footer could have the same
+ * page unpacked as often as they like. */
+static int take(struct parquet_pages *p, uint64_t bytes, struct err *e)
+{
+	p->at += bytes;
+	p->file->taken += bytes;
+	if (p->file->taken > p->file->source.size)
+		return err_set(e, BAD_DATA, "its columns have pages in common");
+	return OK;
+}
+
 /* A header does not say how long it is: read on until it is whole. ahead: the page's own bytes
  * behind it, in scratch, as far as they were read too. */
 static int fetch_header(struct parquet_pages *p, struct page_header *h, struct str *ahead,
@@ -114,8 +125,9 @@ static int fetch_header(struct parquet_pages *p, struct page_header *h, struct s
 	if (t.error != THRIFT_OK)
 		return err_set(e, BAD_DATA, "a page's header is malformed");
 	*ahead = (struct str){ (const char *)t.p, (size_t)(t.end - t.p) };
-	p->at += len - ahead->len;
 	left -= len - ahead->len;
+	if ((rc = take(p, len - ahead->len, e)) != OK)
+		return rc;
 	if (h->stored < 0 || (uint64_t)h->stored > left || h->raw < 0 || h->raw > MAX_PAGE ||
 	    h->values > INT32_MAX || (h->values < 0 && h->type != PQ_INDEX_PAGE))
 		return err_set(e, BAD_DATA, "a page's header has impossible numbers");
@@ -138,7 +150,8 @@ static int fetch_body(struct parquet_pages *p, const struct page_header *h, stru
 	if (rc != OK)
 		return rc;
 	*stored = (struct str){ scratch->data + start, len };
-	p->at += len;
+	if ((rc = take(p, len, e)) != OK)
+		return rc;
 	if (p->file->verify && h->has_crc && crc32_of(*stored, 0) != (uint32_t)h->crc)
 		return err_set(e, BAD_DATA, "a page is damaged: its checksum is another");
 	return OK;

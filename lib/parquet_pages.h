@@ -22,6 +22,7 @@ struct parquet_file {
 	struct parquet_source source;
 	bool verify;          /* pages' checksums */
 	uint64_t held, limit; /* of memory */
+	uint64_t taken;       /* bytes of pages so far: no byte is of two */
 	struct buf scratch;   /* a page as it is stored */
 };
 

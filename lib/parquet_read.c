@@ -196,14 +196,30 @@ struct str parquet_reader_state(const struct parquet_reader *r)
 
 /* --- rows --- */
 
-static int add_value(struct input *in, struct buf *b, bool *null, struct err *e)
+/* The bytes that a text becomes: at most six (\u0001) for each. */
+static uint64_t length_of(const struct parquet_form_of *f, struct str s)
+{
+	uint64_t len = f->form == PQF_BYTES ? 2 * (uint64_t)s.len : s.len;
+
+	for (size_t i = 0; i < s.len && f->form != PQF_BYTES; i++)
+		len += (unsigned char)s.data[i] < 0x20 ? 5 : s.data[i] == '"' || s.data[i] == '\\';
+	return len;
+}
+
+/* used: bytes that the row has already */
+static int add_value(struct input *in, struct buf *b, size_t used, bool *null, struct err *e)
 {
 	const struct parquet_values *v = &in->pages.values;
+	uint64_t limit = in->pages.file->limit;
 	size_t i;
 	int rc = parquet_pages_next(&in->pages, null, &i, e);
 
 	if (rc != OK || *null)
 		return rc;
+	if (!parquet_values_ints(in->form.leaf) && used + 6 * (uint64_t)v->texts[i].len > limit &&
+	    used + length_of(&in->form, v->texts[i]) > limit)
+		return err_set(e, BAD_DATA, "the row would take more than %llu MiB of memory",
+			       (unsigned long long)(limit >> 20));
 	return parquet_values_ints(in->form.leaf) ?
 		       parquet_print_int(b, &in->form, v->ints[i], e) :
 		       parquet_print_bytes(b, &in->form, v->texts[i], e);
@@ -217,7 +233,7 @@ static int blame(const struct parquet_reader *r, const struct input *in, int rc,
 
 static int add_row(struct parquet_reader *r, struct buf *b, struct err *e)
 {
-	size_t leaves = r->meta.leaf_count - (r->deleted != NULL);
+	size_t leaves = r->meta.leaf_count - (r->deleted != NULL), start = b->len;
 
 	for (size_t i = 0; i < leaves; i++) {
 		struct input *in = &r->inputs[i];
@@ -225,7 +241,7 @@ static int add_row(struct parquet_reader *r, struct buf *b, struct err *e)
 		int rc;
 
 		buf_addstr(b, r->table->prefix[in->column]);
-		if ((rc = add_value(in, b, &null, e)) != OK)
+		if ((rc = add_value(in, b, b->len - start, &null, e)) != OK)
 			return blame(r, in, rc, e);
 		if (null)
 			buf_add(b, "null", 4);
@@ -245,7 +261,7 @@ static int add_delete(struct parquet_reader *r, struct buf *b, struct err *e)
 		int rc;
 
 		buf_reset(&r->text);
-		if ((rc = add_value(in, &r->text, &null, e)) != OK)
+		if ((rc = add_value(in, &r->text, r->key.len, &null, e)) != OK)
 			return blame(r, in, rc, e);
 		if (null)
 			continue;

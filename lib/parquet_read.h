@@ -2,8 +2,9 @@
  *
  * Files of any writer: all encodings, both page versions, all codecs but LZO. Each file is taken
  * for hostile: what it says is checked before it is believed, a page's checksum too, and memory is
- * bounded by PARQUET_MEMORY(size of the file) and what the source is trusted with. Every failure is
- * BAD_DATA, but those of the source.
+ * bounded by PARQUET_MEMORY(size of the file) and what the source is trusted with: once for pages,
+ * once for the row. No page is read twice, so time is bounded by what its pages unpack to. Every
+ * failure is BAD_DATA, but those of the source.
  *
  * A file of parquet_write.h gives its very frame again: PostgreSQL's types, key, mode, state and
  * @delete lines. Of others the types are the nearest there are: parquet2jsonl(1). */
@@ -13,7 +14,7 @@
 #include "parquet_pages.h"
 #include "wire.h"
 
-/* What pages and dictionaries may take at once. */
+/* What pages and dictionaries may take at once, and what one row may. */
 #define PARQUET_MEMORY(size) (((uint64_t)64 << 20) + 4096 * (uint64_t)(size))
 
 struct parquet_reader;

@@ -165,6 +165,21 @@ numbers() {
 	[ ! -e lake ]
 }
 
+@test "values that were chosen to clash in the dictionary cost no more time than others" {
+	python3 - >in <<-'END'
+	inverse = pow(0x9e3779b97f4a7c15, -1, 2**64)
+	columns = [f'c{i}' for i in range(12)]
+	print('{"@table":"t","columns":[' + ','.join('{"name":"%s","type":"int8"}' % c for c in columns) + ']}')
+	for row in range(130000):
+	    v = row // 2 * inverse % 2**64
+	    v -= (v >> 63) << 64
+	    print('{' + ','.join(f'"{c}":{v}' for c in columns) + '}')
+	print('{"@end":{"rows":{"t":130000}}}')
+	END
+	timeout 20 jsonl2parquet <in >out.parquet
+	parquet2jsonl --rows out.parquet | cmp - <(grep -v @ in)
+}
+
 @test "a terminal is refused" {
 	need script
 	run script -qec "echo '{\"a\":1}' | jsonl2parquet" /dev/null

@@ -328,6 +328,156 @@ static void an_integer_of_fewer_bits_than_its_column_has_is_no_type(void **state
 		}
 }
 
+/* --- footers and pages that no writer makes --- */
+
+static void put_element(struct thrift_out *o, const char *name, enum parquet_type type)
+{
+	thrift_put_struct(o, 0);
+	thrift_put_i32(o, 1, (int32_t)type);
+	thrift_put_i32(o, 3, 0); /* required */
+	thrift_put_binary(o, 4, str_of(name));
+	if (type == PQ_BYTES)
+		thrift_put_i32(o, 6, PQC_UTF8);
+	thrift_end(o);
+}
+
+static void put_root(struct thrift_out *o, size_t columns)
+{
+	thrift_put_list(o, 2, THRIFT_STRUCT, columns + 1);
+	thrift_put_struct(o, 0);
+	thrift_put_i32(o, 5, (int32_t)columns);
+	thrift_end(o);
+}
+
+static void a_file_of_more_columns_than_postgresql_has_is_refused(void **state)
+{
+	static const size_t counts[] = { 1600, 1601, 1602, 200000 };
+
+	(void)state;
+	for (size_t k = 0; k < 4; k++) {
+		struct buf b = { 0 };
+		struct thrift_out o = { .b = &b };
+		struct parquet_meta m;
+		struct err e;
+		int rc;
+
+		thrift_put_struct(&o, 0);
+		put_root(&o, counts[k]);
+		for (size_t i = 0; i < counts[k]; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "c%zu", i);
+			put_element(&o, name, PQ_INT32);
+		}
+		thrift_put_i64(&o, 3, 0);
+		thrift_put_list(&o, 4, THRIFT_STRUCT, 0);
+		thrift_end(&o);
+		rc = parquet_meta_read(&m, buf_str(&b), 4, &e);
+		assert_int_equal(rc, counts[k] <= 1601 ? OK : BAD_DATA);
+		assert_true(m.arena.bytes < b.len * 100 + 65536);
+		if (rc != OK)
+			assert_non_null(strstr(e.msg, "columns"));
+		parquet_meta_release(&m);
+		buf_release(&b);
+	}
+}
+
+/* A file of one column and one page, body, of one value. Every row group has that page. */
+static void add_file(struct buf *b, enum parquet_type type, struct str body, size_t groups)
+{
+	struct thrift_out o = { .b = b };
+	struct buf packed = { 0 };
+	struct err e;
+	size_t end, len;
+
+	assert_int_equal(block_pack(BLOCK_ZSTD, body, &packed, &e), OK);
+	buf_addz(b, "PAR1");
+	thrift_put_struct(&o, 0);
+	thrift_put_i32(&o, 1, PQ_DATA_PAGE);
+	thrift_put_i32(&o, 2, (int32_t)body.len);
+	thrift_put_i32(&o, 3, (int32_t)packed.len);
+	thrift_put_struct(&o, 5);
+	thrift_put_i32(&o, 1, 1);
+	thrift_put_i32(&o, 2, PQE_PLAIN);
+	thrift_put_i32(&o, 3, PQE_RLE);
+	thrift_put_i32(&o, 4, PQE_RLE);
+	thrift_end(&o);
+	thrift_end(&o);
+	buf_addstr(b, buf_str(&packed));
+	buf_release(&packed);
+	end = b->len;
+	thrift_put_struct(&o, 0);
+	put_root(&o, 1);
+	put_element(&o, "v", type);
+	thrift_put_i64(&o, 3, (int64_t)groups);
+	thrift_put_list(&o, 4, THRIFT_STRUCT, groups);
+	for (size_t i = 0; i < groups; i++) {
+		thrift_put_struct(&o, 0);
+		thrift_put_list(&o, 1, THRIFT_STRUCT, 1);
+		thrift_put_struct(&o, 0);
+		thrift_put_struct(&o, 3);
+		thrift_put_i32(&o, 1, (int32_t)type);
+		thrift_put_i32(&o, 4, BLOCK_ZSTD);
+		thrift_put_i64(&o, 5, 1);
+		thrift_put_i64(&o, 7, (int64_t)end - 4);
+		thrift_put_i64(&o, 9, 4);
+		thrift_end(&o);
+		thrift_end(&o);
+		thrift_put_i64(&o, 3, 1);
+		thrift_end(&o);
+	}
+	thrift_end(&o);
+	len = b->len - end;
+	for (int i = 0; i < 4; i++)
+		buf_addch(b, (char)(len >> 8 * i));
+	buf_addz(b, "PAR1");
+}
+
+static void a_page_of_two_row_groups_is_refused(void **state)
+{
+	struct buf file = { 0 }, frame = { 0 };
+	struct err e;
+
+	(void)state;
+	add_file(&file, PQ_INT32, (struct str){ "\1\0\0\0", 4 }, 1);
+	assert_int_equal(read_frame(&frame, buf_str(&file), &e), OK);
+	assert_non_null(strstr(frame.data, "{\"v\":1}\n"));
+	buf_reset(&file);
+	add_file(&file, PQ_INT32, (struct str){ "\1\0\0\0", 4 }, 1000);
+	assert_int_equal(read_frame(&frame, buf_str(&file), &e), BAD_DATA);
+	assert_non_null(strstr(e.msg, "in common"));
+	buf_release(&file);
+	buf_release(&frame);
+}
+
+/* 30 MiB of a few bytes are a page that is allowed; 180 MiB of \u0001 as its row are not. */
+static void a_row_that_grows_beyond_the_bound_of_memory_is_refused(void **state)
+{
+	size_t len = (size_t)30 << 20;
+	struct buf body = { 0 }, file = { 0 }, frame = { 0 };
+	struct err e;
+
+	(void)state;
+	for (int c = 'a'; c; c = c == 'a' ? '\1' : 0) {
+		buf_reset(&body);
+		buf_reset(&file);
+		buf_reset(&frame);
+		for (int i = 0; i < 4; i++)
+			buf_addch(&body, (char)(len >> 8 * i));
+		buf_need(&body, len);
+		memset(body.data + 4, c, len);
+		body.len += len;
+		add_file(&file, PQ_BYTES, buf_str(&body), 1);
+		assert_int_equal(read_frame(&frame, buf_str(&file), &e),
+				 c == 'a' ? OK : BAD_DATA);
+		assert_true(frame.cap <= 2 * PARQUET_MEMORY(file.len));
+	}
+	assert_non_null(strstr(e.msg, "the row would take more than"));
+	buf_release(&body);
+	buf_release(&file);
+	buf_release(&frame);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +489,9 @@ int main(void)
 		cmocka_unit_test(any_byte_changed_in_a_page_is_noticed),
 		cmocka_unit_test(any_byte_changed_to_anything_crashes_nothing),
 		cmocka_unit_test(an_integer_of_fewer_bits_than_its_column_has_is_no_type),
+		cmocka_unit_test(a_file_of_more_columns_than_postgresql_has_is_refused),
+		cmocka_unit_test(a_page_of_two_row_groups_is_refused),
+		cmocka_unit_test(a_row_that_grows_beyond_the_bound_of_memory_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
