@@ -56,3 +56,10 @@ load ../lib/helpers
 	done
 	run -76 bash -c "echo | jsonl2csv"
 }
+
+@test "a text that a spreadsheet would run is left exact, and the page's guard disarms it" {
+	rows='{"a":"=1+1","b":-1}\n{"a":"@x","b":2}\n{"a":"\\tx","b":3}\n{"a":"x=1","b":4}\n'
+	diff <(printf "$rows" | jsonl2csv --no-header) <(printf '=1+1,-1\n@x,2\n\tx,3\nx=1,4\n')
+	guard=$(sed -n '/jq -c .map_values/,/| jsonl2csv\|jsonl2csv$/p' "$STARPIPE_TOP/man/jsonl2csv.1" | sed 's/\\e/\\/g')
+	diff <(printf "$rows" | bash -c "$guard --no-header") <(printf "'=1+1,-1\n'@x,2\n'\tx,3\nx=1,4\n")
+}

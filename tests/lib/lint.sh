@@ -34,6 +34,15 @@ for f in extract/*.c transform/*.c load/*.c; do
 	[ -e "tests/cli/$name.bats" ] || echo "tests/cli/$name.bats" | report "every tool has a bats file"
 done
 
+# "file: name" of a test, or a file alone
+grep -oE '`tests/[^`]+`' SECURITY.md | tr -d '`' | while IFS= read -r test; do
+	f=${test%%: *} name=${test#*: }
+	[ -e "$f" ] && case $f in
+	*.bats) grep -qF "@test \"$name\" {" "$f" ;;
+	*_test.c) grep -qF "cmocka_unit_test($name)" "$f" ;;
+	esac || echo "SECURITY.md: $test"
+done | report "a test that SECURITY.md names is there"
+
 # A foreign library is included by one module only, so that a reader finds all its quirks in one place.
 libc='assert|ctype|dirent|errno|fcntl|float|getopt|glob|inttypes|libgen|limits|locale|math|netdb|poll|pthread|pwd|regex'
 libc+='|sched|setjmp|signal|spawn|std[a-z]+|string|strings|sys/[a-z]+|termios|time|unistd|wchar|wctype'

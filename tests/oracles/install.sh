@@ -9,7 +9,8 @@ dir=$1
 
 # An extension fits one DuckDB only, and there is none yet for the one that Parquet is tested with:
 # an older one is beside it, in DIR/delta.
-packages=(duckdb==2.0.0 pyarrow==26.0.1 polars==2.1.0 deltalake==1.6.6 pyspark==4.1.0)
+packages=(duckdb==2.0.0 pyarrow==26.0.1 polars==2.1.0 deltalake==1.6.6 pyspark==4.1.0
+	'cyclonedx-python-lib[json-validation]==11.12.0')
 beside=(duckdb==1.5.5 duckdb-extension-delta==1.5.5 duckdb-extension-httpfs==1.5.5)
 
 # a Delta Lake is made for one Spark, which its POM names
