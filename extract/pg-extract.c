@@ -163,7 +163,7 @@ static int copy_ended(struct extract *x, const struct wire_table *t, int got, st
 
 static int copy_rows(struct extract *x, struct wire_table *t, const char *copy, struct err *e)
 {
-	PGresult *res = PQexec(x->conn, copy);
+	PGresult *res = pgio_one(x->conn, copy);
 	int rc = OK, got;
 	char *row;
 

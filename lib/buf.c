@@ -60,3 +60,21 @@ void buf_add_i64(struct buf *b, int64_t n)
 		buf_addch(b, '-');
 	buf_add_u64(b, n < 0 ? -(uint64_t)n : (uint64_t)n);
 }
+
+void buf_add_word(struct buf *b, const char *z)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,=";
+
+	if (*z && strspn(z, plain) == strlen(z)) {
+		buf_addz(b, z);
+		return;
+	}
+	buf_addch(b, '\'');
+	for (; *z; z++)
+		if (*z == '\'')
+			buf_addz(b, "'\\''");
+		else
+			buf_addch(b, *z);
+	buf_addch(b, '\'');
+}

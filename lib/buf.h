@@ -27,6 +27,9 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 void buf_add_u64(struct buf *b, uint64_t n);
 void buf_add_i64(struct buf *b, int64_t n);
 
+/* As one word of a shell's command line, for what people copy from a hint. */
+void buf_add_word(struct buf *b, const char *z);
+
 /* Forget the contents, keep the memory. */
 static inline void buf_reset(struct buf *b)
 {

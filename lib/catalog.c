@@ -70,9 +70,9 @@ static int read_columns(PGconn *conn, const char *oid, struct wire_table *t, str
 	t->column_count = (size_t)PQntuples(res);
 	t->columns = xcalloc(t->column_count, sizeof(*t->columns));
 	for (int i = 0; i < PQntuples(res); i++)
-		t->columns[i] = (struct wire_column){ .name = xstrdup(PQgetvalue(res, i, 0)),
-						      .type_name = xstrdup(PQgetvalue(res, i, 1)),
-						      .notnull = *PQgetvalue(res, i, 2) == 't' };
+		t->columns[i] = (struct wire_column){ .name = xstrdup(pgio_value(res, i, 0)),
+						      .type_name = xstrdup(pgio_value(res, i, 1)),
+						      .notnull = *pgio_value(res, i, 2) == 't' };
 	PQclear(res);
 	return OK;
 }
@@ -86,7 +86,7 @@ static int read_key(PGconn *conn, const char *oid, struct wire_table *t, struct 
 		return rc;
 	t->key = xcalloc((size_t)PQntuples(res), sizeof(*t->key));
 	for (int i = 0; i < PQntuples(res); i++)
-		t->key[t->key_count++] = wire_column_index(t, str_of(PQgetvalue(res, i, 0)));
+		t->key[t->key_count++] = wire_column_index(t, str_of(pgio_value(res, i, 0)));
 	PQclear(res);
 	return OK;
 }
@@ -103,16 +103,16 @@ static int read_foreign(PGconn *conn, const char *oid, struct wire_table *t, str
 	for (int i = 0; i < PQntuples(res); i++) {
 		struct wire_foreign *f;
 
-		if (strcmp(last, PQgetvalue(res, i, 0)) != 0) {
+		if (strcmp(last, pgio_value(res, i, 0)) != 0) {
 			f = &t->foreign[t->foreign_count++];
-			f->table = xstrdup(PQgetvalue(res, i, 1));
-			last = PQgetvalue(res, i, 0);
+			f->table = xstrdup(pgio_value(res, i, 1));
+			last = pgio_value(res, i, 0);
 		}
 		f = &t->foreign[t->foreign_count - 1];
 		f->columns = xrealloc(f->columns, (f->count + 1) * sizeof(char *));
 		f->parent_columns = xrealloc(f->parent_columns, (f->count + 1) * sizeof(char *));
-		f->columns[f->count] = xstrdup(PQgetvalue(res, i, 2));
-		f->parent_columns[f->count++] = xstrdup(PQgetvalue(res, i, 3));
+		f->columns[f->count] = xstrdup(pgio_value(res, i, 2));
+		f->parent_columns[f->count++] = xstrdup(pgio_value(res, i, 3));
 	}
 	PQclear(res);
 	return OK;
@@ -199,7 +199,7 @@ static int missing(PGconn *conn, const char *schema, const char *name, struct er
 				 "The schema has no tables, or there is none of that name: see "
 				 "--schema.");
 		else
-			err_hint(e, FAILED, "There are: %s.", PQgetvalue(res, 0, 0));
+			err_hint(e, FAILED, "There are: %s.", pgio_value(res, 0, 0));
 		PQclear(res);
 	}
 	return FAILED;
@@ -221,7 +221,7 @@ int catalog_check_names(PGconn *conn, const char *schema, const char *const *nam
 			"WHERE nspname = $1 AND relname = name) LIMIT 1",
 			2, params, &res, e);
 	if (rc == OK && PQntuples(res) > 0)
-		rc = missing(conn, schema, PQgetvalue(res, 0, 0), e);
+		rc = missing(conn, schema, pgio_value(res, 0, 0), e);
 	PQclear(res);
 	buf_release(&array);
 	return rc;
@@ -246,11 +246,11 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 	c->tables = xcalloc((size_t)PQntuples(res) + 1, sizeof(*c->tables));
 	for (int i = 0; i < PQntuples(res) && rc == OK; i++) {
 		struct wire_table *t = c->tables[c->count++] = xcalloc(1, sizeof(*t));
-		const char *oid = PQgetvalue(res, i, 0);
+		const char *oid = pgio_value(res, i, 0);
 
-		t->name = xstrdup(PQgetvalue(res, i, 1));
+		t->name = xstrdup(pgio_value(res, i, 1));
 		t->oid = (uint32_t)strtoul(oid, NULL, 10);
-		c->rows += strtod(PQgetvalue(res, i, 2), NULL);
+		c->rows += strtod(pgio_value(res, i, 2), NULL);
 		if ((rc = read_columns(conn, oid, t, e)) == OK &&
 		    (rc = read_key(conn, oid, t, e)) == OK)
 			rc = read_foreign(conn, oid, t, e);
@@ -286,7 +286,7 @@ static int type_of(PGconn *conn, Oid oid, int mod, char **name, struct err *e)
 			params, &res, e);
 	if (rc != OK)
 		return rc;
-	*name = xstrdup(PQgetvalue(res, 0, 0));
+	*name = xstrdup(pgio_value(res, 0, 0));
 	PQclear(res);
 	return OK;
 }

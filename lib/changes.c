@@ -218,7 +218,7 @@ static void take_found(struct changes *c, const PGresult *res)
 		if (c->row[i].kind != 'u')
 			continue;
 		c->row[i].kind = PQgetisnull(res, 0, n) ? 'n' : 't';
-		c->row[i].text = (struct str){ PQgetvalue(res, 0, n),
+		c->row[i].text = (struct str){ pgio_value(res, 0, n),
 					       (size_t)PQgetlength(res, 0, n) };
 		n++;
 	}

@@ -142,7 +142,7 @@ static int send_rows(struct copy_in *c, struct err *e)
 
 static int open_copy(struct copy_in *c, struct copy_in_table *t, struct err *e)
 {
-	PGresult *res = PQexec(c->conn, t->sql);
+	PGresult *res = pgio_one(c->conn, t->sql);
 	int rc = OK;
 
 	if (PQresultStatus(res) != PGRES_COPY_IN)

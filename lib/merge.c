@@ -62,7 +62,7 @@ static void add_comparison(struct buf *b, const struct merge *m, bool with_targe
 	for (size_t i = 0; i < m->key_count; i++) {
 		buf_addz(b, i ? " AND " : "");
 		add_column(b, m, with_target ? STR("t.") : STR("g."), with_target, m->key[i]);
-		buf_addf(b, " = s.c%zu", m->key[i]);
+		buf_addf(b, " %s s.c%zu", m->equals[m->key[i]], m->key[i]);
 	}
 }
 
@@ -130,8 +130,13 @@ void merge_add_primary_key(struct buf *b, const struct merge *m)
 	if (m->kind == MERGE_UPSERT)
 		add(b, m, "ALTER TABLE {TARGET} ADD PRIMARY KEY ({KEY})");
 	else if (m->kind == MERGE_HISTORY)
-		add(b, m, "ALTER TABLE {TARGET} ADD PRIMARY KEY ({SURROGATE});"
-			  " CREATE INDEX ON {TARGET} ({KEY}, {SURROGATE})");
+		add(b, m, "ALTER TABLE {TARGET} ADD PRIMARY KEY ({SURROGATE})");
+}
+
+void merge_add_index(struct buf *b, const struct merge *m)
+{
+	if (m->kind == MERGE_HISTORY)
+		add(b, m, "CREATE INDEX ON {TARGET} ({KEY}, {SURROGATE})");
 }
 
 static void add_names(struct buf *b, char *const *names, size_t count)
@@ -312,10 +317,10 @@ void merge_add_repeats(struct buf *b, const struct merge *m)
 			      "md5(ROW({t.LOADED})::text)");
 	add(b, m, " AS v FROM {TARGET} AS t WHERE {match}"
 		  "    ORDER BY t.{SURROGATE} DESC LIMIT s.count) AS t) AS t)"
-		  " DELETE FROM {stage} AS s USING (SELECT max(line) AS last, {key}"
-		  "   FROM versions JOIN both_ends USING ({key})"
+		  " DELETE FROM {stage} AS s USING (SELECT max(s.line) AS last, {s.key}"
+		  "   FROM versions AS s JOIN both_ends AS g ON {same}"
 		  "   WHERE v = newest AND left(step, 32 * n::int) = right(known, 32 * n::int)"
-		  "   GROUP BY {key}) AS g WHERE s.line <= g.last AND {same}");
+		  "   GROUP BY {s.key}) AS g WHERE s.line <= g.last AND {same}");
 }
 
 /* A version is new when it differs from the one before it: of the same step, else the newest in

@@ -37,6 +37,8 @@ struct merge {
 	size_t surrogate;   /* MERGE_HISTORY: the generated column */
 	const bool *loaded; /* which columns rows bring: not what the warehouse generates */
 	const struct pg_type *types; /* the warehouse's own */
+	char *const *equals; /* per column the operator that its type's indexes compare by, as SQL
+				names it whatever search_path is */
 	bool fresh;         /* the table was created in this transaction, it is empty */
 	bool marked;        /* it has the column _deleted */
 	bool markers;       /* the stage has the column gone */
@@ -49,9 +51,10 @@ typedef void (*merge_sql)(struct buf *b, const struct merge *m);
 /* CREATE TABLE, without its key: an index is built faster behind the first rows than with them. */
 void merge_add_create(struct buf *b, const struct merge *m);
 
-/* ADD PRIMARY KEY; with an index for the newest version of a key where there is history. Empty
- * for MERGE_REPLACE. */
+/* ADD PRIMARY KEY, empty for MERGE_REPLACE; and of MERGE_HISTORY the index by which the newest version
+ * of a key is found, empty for others. */
 void merge_add_primary_key(struct buf *b, const struct merge *m);
+void merge_add_index(struct buf *b, const struct merge *m);
 
 /* ALTER TABLE ... ADD FOREIGN KEY, named by PostgreSQL's rule: table_column_fkey. */
 void merge_add_foreign(struct buf *b, const struct merge *m, const struct wire_foreign *f,

@@ -1,15 +1,19 @@
 /* pgio - PostgreSQL connections */
 #include "pgio.h"
 
+#include <stdlib.h>
+
 #include "log.h"
 #include "pgtype.h"
 
 /* What makes a value's text exact and independent of the server's configuration; and nobody is sent
- * away for taking long: a run is as slow as the other end of its pipe. */
+ * away for taking long: a run is as slow as the other end of its pipe. Names are looked up where
+ * only the server's own are: in other schemas strangers may have put a function or an operator that
+ * fits better. All tables are named with their schema. */
 static const char session_sql[] =
 	"SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; "
 	"SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
-	"SET lc_monetary = 'C'; SET xmloption = 'content'; SET search_path = 'pg_catalog'; "
+	"SET lc_monetary = 'C'; SET xmloption = 'content'; SET search_path = pg_catalog, pg_temp; "
 	"SET standard_conforming_strings = on; SET array_nulls = on; "
 	"SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout',"
 	" 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',"
@@ -48,14 +52,55 @@ static int kind_of(const char *state)
 	return FAILED;
 }
 
-/* libpq quotes a connection string that it cannot make out: user:password@ becomes user@. */
-static void hide_password(char *msg)
+static bool is_uri(const char *s)
 {
-	char *start = strstr(msg, "//"), *at = start ? strrchr(start, '@') : NULL;
-	char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+	return strncmp(s, "postgresql://", 13) == 0 || strncmp(s, "postgres://", 11) == 0;
+}
 
-	if (colon)
-		memmove(colon, at, strlen(at) + 1);
+/* Is a piece of the string where it was not meant to be? "port=1password=x" is a port for libpq,
+ * and what stands behind a second @ of a URI a host. */
+static bool is_displaced(const char *conninfo, const PQconninfoOption *options)
+{
+	if (is_uri(conninfo)) {
+		const char *p = strstr(conninfo, "//") + 2;
+
+		p += strcspn(p, "@/");
+		return *p && strchr(p + 1, '@');
+	}
+	for (; options->keyword; options++)
+		if (options->val && options->dispchar[0] != '*' &&
+		    (strstr(options->val, "password=") || strstr(options->val, "://")) &&
+		    strcmp(options->keyword, "options") != 0)
+			return true;
+	return false;
+}
+
+/* libpq quotes what it cannot make out of a connection string, or cannot find: that may be the
+ * password, or the rest of one. It is not given such strings. */
+static int check_conninfo(const char *conninfo, struct err *e)
+{
+	PQconninfoOption *options = NULL;
+	const char *text = conninfo ? conninfo : getenv("PGDATABASE");
+	bool wrong;
+
+	if (!text)
+		return OK;
+	if (conninfo && (is_uri(text) || strchr(text, '='))) {
+		options = PQconninfoParse(text, NULL);
+		wrong = !options || is_displaced(text, options);
+	} else { /* the name of a database */
+		const char *colon = strchr(text, ':');
+
+		wrong = strstr(text, "://") || (colon && strchr(colon, '@'));
+	}
+	PQconninfoFree(options);
+	if (!wrong)
+		return OK;
+	err_set(e, USAGE, "cannot make out %s", conninfo ? "the connection string" : "PGDATABASE");
+	return err_hint(e, USAGE,
+			"It is key=value pairs, or postgresql://user:password@host:port/database; "
+			"there @ : / ? # %% of a password are %%40 %%3A %%2F %%3F %%23 %%25. Better "
+			"put the password into ~/.pgpass.");
 }
 
 /* A server is there that did not want us. Before a session stands, libpq tells an SQLSTATE only as
@@ -86,7 +131,6 @@ static int connect_failed(PGconn *conn, const char *const *keys, const char *con
 	struct err first;
 
 	err_set(&first, rc, "could not connect to PostgreSQL: %s", PQerrorMessage(conn));
-	hide_password(first.msg);
 	if (there == PQPING_OK && (rc = connect_again(conn)) == OK)
 		return OK;
 	*e = first;
@@ -102,8 +146,11 @@ static int connect_as(const char *conninfo, const char *replication, PGconn **co
 {
 	const char *keys[] = { "dbname", "fallback_application_name", "replication", NULL };
 	const char *values[] = { conninfo, log_tool(), replication, NULL };
-	int rc = OK;
+	int rc;
 
+	*conn = NULL;
+	if ((rc = check_conninfo(conninfo, e)) != OK)
+		return rc;
 	*conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(*conn) != CONNECTION_OK)
 		rc = connect_failed(*conn, keys, values, e);
@@ -111,7 +158,7 @@ static int connect_as(const char *conninfo, const char *replication, PGconn **co
 		const char *encoding = PQparameterStatus(*conn, "server_encoding");
 
 		PQsetNoticeReceiver(*conn, on_notice, NULL);
-		rc = pgio_exec(*conn, session_sql, NULL, e);
+		rc = pgio_simple(*conn, session_sql, NULL, e);
 		/* which bytes such a database holds only its reader can find out, row by row */
 		if (rc == OK && encoding && strcmp(encoding, "SQL_ASCII") == 0)
 			PQsetClientEncoding(*conn, encoding);
@@ -182,7 +229,17 @@ static int finish_query(PGconn *conn, PGresult *got, PGresult **res, struct err 
 	return rc;
 }
 
+PGresult *pgio_one(PGconn *conn, const char *sql)
+{
+	return PQexecParams(conn, sql, 0, NULL, NULL, NULL, NULL, 0);
+}
+
 int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e)
+{
+	return finish_query(conn, pgio_one(conn, sql), res, e);
+}
+
+int pgio_simple(PGconn *conn, const char *sql, PGresult **res, struct err *e)
 {
 	return finish_query(conn, PQexec(conn, sql), res, e);
 }
@@ -194,19 +251,65 @@ int pgio_query(PGconn *conn, const char *sql, int count, const char *const *para
 			    e);
 }
 
-int pgio_table_exists(PGconn *conn, const char *schema, const char *table, bool *there,
-		      struct err *e)
-{
-	struct buf name = { 0 };
-	const char *params[1];
-	PGresult *res = NULL;
-	int rc;
+/* A role that could do all this to us anyway: our own and those that we are members of, the schema's
+ * owner, a superuser. A superuser is nobody's member, whatever pg_has_role says. */
+#define TRUSTED(role) \
+	"(" role " = n.nspowner OR EXISTS (SELECT FROM pg_roles AS r, pg_roles AS u" \
+	" WHERE r.oid = " role " AND u.rolname = current_user" \
+	" AND (r.rolsuper OR r.oid = u.oid OR NOT u.rolsuper AND pg_has_role(r.oid, 'USAGE'))))"
 
+/* May nobody else put anything into schema n? */
+#define CLOSED \
+	"NOT EXISTS (SELECT FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS a" \
+	" WHERE a.privilege_type = 'CREATE' AND NOT " TRUSTED("a.grantee") ")"
+
+static int refuse_relation(const char *name, const char *owner, bool table, struct err *e)
+{
+	if (table)
+		err_set(e, NOT_PERMITTED,
+			"cannot use %s: it belongs to role \"%s\", which has neither the schema nor "
+			"this role's rights",
+			name, owner);
+	else
+		err_set(e, NOT_PERMITTED, "cannot use %s: it is no table", name);
+	return err_hint(e, NOT_PERMITTED,
+			"Somebody may have put it there: see what it is, and drop it. REVOKE CREATE "
+			"ON the schema FROM PUBLIC keeps others out.");
+}
+
+int pgio_find_table(PGconn *conn, const char *schema, const char *table, enum pgio_trust trust,
+		    bool *there, struct err *e)
+{
+	static const char sql[] =
+		"SELECT c.relkind IN ('r', 'p'), " TRUSTED("c.relowner") ", " CLOSED ","
+		"       pg_get_userbyid(c.relowner)"
+		"  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+		" WHERE n.nspname = $1 AND c.relname = $2";
+	const char *params[] = { schema, table };
+	bool plain, ours, closed;
+	struct buf name = { 0 };
+	PGresult *res = NULL;
+	int rc = pgio_query(conn, sql, 2, params, &res, e);
+
+	*there = rc == OK && PQntuples(res) == 1;
+	plain = *pgio_value(res, 0, 0) == 't';
+	ours = *pgio_value(res, 0, 1) == 't';
+	closed = *pgio_value(res, 0, 2) == 't';
 	pg_add_qualified(&name, schema, table);
-	params[0] = name.data;
-	rc = pgio_query(conn, "SELECT to_regclass($1) IS NOT NULL", 1, params, &res, e);
-	*there = rc == OK && PQgetvalue(res, 0, 0)[0] == 't';
+	if (*there && (trust == PGIO_OWN ? !plain || !ours : !ours && !closed))
+		rc = refuse_relation(name.data, pgio_value(res, 0, 3), plain || !ours, e);
 	PQclear(res);
 	buf_release(&name);
 	return rc;
+}
+
+int pgio_look_in(PGconn *conn, const char *schema, struct err *e)
+{
+	static const char sql[] =
+		"SELECT set_config('search_path', concat_ws(', ', 'pg_catalog',"
+		"  string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname = 'public'), 'pg_temp'),"
+		"  false)"
+		"  FROM pg_namespace AS n WHERE n.nspname IN ($1, 'public') AND " CLOSED;
+
+	return pgio_query(conn, sql, 1, &schema, NULL, e);
 }

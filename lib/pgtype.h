@@ -2,7 +2,11 @@
  *
  * A wire type is a name from pg_type, with its modifier in parentheses where it has one, and []
  * behind for an array of any depth. `interval` alone may carry words (interval day to second(3)).
- * SQL's own spellings (integer, double precision, character varying(3)) are understood too. */
+ * SQL's own spellings (integer, double precision, character varying(3)) are understood too.
+ *
+ * Names come from strangers. What goes into SQL is printed from what was understood of a name,
+ * which are words of our own, numbers within PostgreSQL's limits, and a quoted identifier; it is
+ * never a piece of the name. */
 #ifndef STARPIPE_PGTYPE_H
 #define STARPIPE_PGTYPE_H
 
@@ -28,14 +32,23 @@ struct pg_type {
 	char delimiter;  /* between an array's elements: ';' for box, else ',' */
 };
 
+/* A name of which pg_type_problem complains is PG_OTHER without modifiers. */
 struct pg_type pg_type_parse(struct str name);
+
+/* Why there cannot be such a type, to be put behind its name: numeric(0), int4(3), varchar(a).
+ * NULL if there may be; whether there is a PG_OTHER of that name, only a server knows. */
+const char *pg_type_problem(struct str name);
 
 /* The wire's name for base and mods: what pg_type_parse reads. PG_OTHER has none. */
 void pg_type_add_name(struct buf *b, const struct pg_type *t);
 
 /* The name in a CREATE TABLE: schema-qualified and quoted, so that neither search_path nor a
- * keyword ("char") can change its meaning. name is the wire's. */
+ * keyword ("char") can change its meaning. name is the wire's; any name becomes exactly one type,
+ * one that cannot be the name of a type that does not exist. */
 void pg_type_add_sql(struct buf *b, struct str name);
+
+/* PostgreSQL cuts off the rest of a longer name without a word: bytes of an identifier. */
+enum { PG_NAME_MAX = 63 };
 
 /* An SQL identifier, quoted always; and "schema"."table". */
 void pg_add_ident(struct buf *b, struct str name);

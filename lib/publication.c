@@ -62,7 +62,7 @@ static size_t choose(const PGresult *res, const char *const *tables, size_t coun
 	size_t n = 0;
 
 	for (int i = 0; i < PQntuples(res); i++) {
-		const char *name = PQgetvalue(res, i, 0);
+		const char *name = pgio_value(res, i, 0);
 
 		if ((count ? among(tables, count, name) : name[0] != '_') &&
 		    !among(except, except_count, name) && !among(names, n, name))
@@ -108,18 +108,18 @@ static int read_relations(struct publication *p, const PGresult *res, const stru
 	for (int i = 0; i < PQntuples(res) && rc == OK; i++) {
 		struct published *r = &p->relations[p->count];
 
-		if (!(r->table = catalog_find(c, PQgetvalue(res, i, 0))))
+		if (!(r->table = catalog_find(c, pgio_value(res, i, 0))))
 			continue;
 		p->count++;
-		r->oid = (uint32_t)strtoul(PQgetvalue(res, i, 1), NULL, 10);
-		r->name = xstrdup(PQgetvalue(res, i, 2));
+		r->oid = (uint32_t)strtoul(pgio_value(res, i, 1), NULL, 10);
+		r->name = xstrdup(pgio_value(res, i, 2));
 		if (!PQgetisnull(res, i, 3))
-			r->filter = xstrdup(PQgetvalue(res, i, 3));
-		r->partitioned = *PQgetvalue(res, i, 4) == 't';
-		r->identity_full = *PQgetvalue(res, i, 5) == 't';
-		rc = json_parse(str_of(PQgetvalue(res, i, 6)), &r->columns, e);
+			r->filter = xstrdup(pgio_value(res, i, 3));
+		r->partitioned = *pgio_value(res, i, 4) == 't';
+		r->identity_full = *pgio_value(res, i, 5) == 't';
+		rc = json_parse(str_of(pgio_value(res, i, 6)), &r->columns, e);
 		if (rc == OK)
-			rc = json_parse(str_of(PQgetvalue(res, i, 7)), &r->identity, e);
+			rc = json_parse(str_of(pgio_value(res, i, 7)), &r->identity, e);
 	}
 	return rc;
 }

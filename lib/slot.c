@@ -52,9 +52,9 @@ static int check_server(PGconn *conn, struct err *e)
 			       PQparameterStatus(conn, "server_version"));
 	if ((rc = pgio_exec(conn, "SELECT pg_catalog.current_setting('wal_level')", &res, e)) != OK)
 		return rc;
-	if (strcmp(PQgetvalue(res, 0, 0), "logical") != 0) {
+	if (strcmp(pgio_value(res, 0, 0), "logical") != 0) {
 		rc = err_set(e, FAILED, "a slot needs a server with wal_level logical, it is %s",
-			     PQgetvalue(res, 0, 0));
+			     pgio_value(res, 0, 0));
 		err_hint(e, rc, "ALTER SYSTEM SET wal_level = logical; and restart the server.");
 	}
 	PQclear(res);
@@ -66,13 +66,13 @@ static int check_server(PGconn *conn, struct err *e)
 static int identify(struct slot *s, struct err *e)
 {
 	PGresult *res;
-	int rc = pgio_exec(s->stream, "IDENTIFY_SYSTEM", &res, e);
+	int rc = pgio_simple(s->stream, "IDENTIFY_SYSTEM", &res, e);
 
 	if (rc != OK)
 		return rc;
-	if (!pgoutput_parse_lsn(PQgetvalue(res, 0, 2), &s->to))
+	if (!pgoutput_parse_lsn(pgio_value(res, 0, 2), &s->to))
 		rc = err_set(e, FAILED, "cannot make out the server's position \"%s\"",
-			     PQgetvalue(res, 0, 2));
+			     pgio_value(res, 0, 2));
 	PQclear(res);
 	return rc;
 }
@@ -99,10 +99,10 @@ static int find(const struct slot *s, PGconn *conn, struct found *f, struct err 
 		return rc;
 	if (PQntuples(res) == 1) {
 		f->there = true;
-		f->active = *PQgetvalue(res, 0, 0) == 't';
-		f->lost = *PQgetvalue(res, 0, 1) == 't' ||
-			  !pgoutput_parse_lsn(PQgetvalue(res, 0, 2), &f->confirmed);
-		if (*PQgetvalue(res, 0, 3) != 't') {
+		f->active = *pgio_value(res, 0, 0) == 't';
+		f->lost = *pgio_value(res, 0, 1) == 't' ||
+			  !pgoutput_parse_lsn(pgio_value(res, 0, 2), &f->confirmed);
+		if (*pgio_value(res, 0, 3) != 't') {
 			rc = err_set(e, FAILED,
 				     "slot \"%s\" is not one of pgoutput in this database: it is "
 				     "in use for something else",
@@ -179,7 +179,7 @@ static bool fits(struct slot *s, struct snapshot *snapshot, const struct json *s
 
 /* --- making it --- */
 
-/* A command about the slot, its name quoted in the middle. */
+/* A command about the slot, its name, which check_name has seen, quoted in the middle. */
 static int command(struct slot *s, const char *before, const char *behind, PGresult **res,
 		   struct err *e)
 {
@@ -226,11 +226,11 @@ static int make(struct slot *s, PGconn *conn, const char *schema, struct snapsho
 			  &res, e)) != OK)
 		return rc;
 	snapshot_release(snapshot);
-	if (!pgoutput_parse_lsn(PQgetvalue(res, 0, 1), &s->from))
+	if (!pgoutput_parse_lsn(pgio_value(res, 0, 1), &s->from))
 		rc = err_set(e, FAILED, "cannot make out the slot's position \"%s\"",
-			     PQgetvalue(res, 0, 1));
+			     pgio_value(res, 0, 1));
 	else
-		rc = snapshot_begin(snapshot, conn, schema, PQgetvalue(res, 0, 2), e);
+		rc = snapshot_begin(snapshot, conn, schema, pgio_value(res, 0, 2), e);
 	s->to = s->from;
 	PQclear(res);
 	PQfinish(s->stream);
@@ -253,7 +253,7 @@ int slot_open(struct slot *s, const char *conninfo, PGconn *conn, const char *sc
 	    (state && (rc = snapshot_check_state(state, e)) != OK) ||
 	    (rc = check_server(conn, e)) != OK ||
 	    (rc = publication_check(conn, s->publication, e)) != OK ||
-	    (rc = pgio_exec(conn, session_sql, NULL, e)) != OK ||
+	    (rc = pgio_simple(conn, session_sql, NULL, e)) != OK ||
 	    (rc = find_free(s, conn, &found, e)) != OK ||
 	    (rc = pgio_connect_replication(conninfo, &s->stream, e)) != OK ||
 	    (rc = identify(s, e)) != OK ||

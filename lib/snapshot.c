@@ -27,22 +27,21 @@ int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const c
 {
 	struct buf sql = { 0 };
 	PGresult *res = NULL;
-	int rc;
+	int rc = pgio_simple(conn, begin_sql, NULL, e);
 
-	buf_addz(&sql, begin_sql);
-	if (exported) {
-		buf_addz(&sql, "; SET TRANSACTION SNAPSHOT ");
+	if (rc == OK && exported) {
+		buf_addz(&sql, "SET TRANSACTION SNAPSHOT ");
 		pg_add_literal(&sql, str_of(exported));
+		rc = pgio_exec(conn, sql.data, NULL, e);
 	}
-	rc = pgio_exec(conn, sql.data, NULL, e);
 	buf_release(&sql);
 	if (rc != OK || (rc = pgio_exec(conn, where_sql, &res, e)) != OK)
 		return rc;
-	s->system = xstrdup(PQgetvalue(res, 0, 0));
-	s->database = xstrdup(PQgetvalue(res, 0, 1));
-	s->text = xstrdup(PQgetvalue(res, 0, 2));
-	s->standby = PQgetvalue(res, 0, 3)[0] == 't';
-	s->timeline = strtoll(PQgetvalue(res, 0, 4), NULL, 10);
+	s->system = xstrdup(pgio_value(res, 0, 0));
+	s->database = xstrdup(pgio_value(res, 0, 1));
+	s->text = xstrdup(pgio_value(res, 0, 2));
+	s->standby = pgio_value(res, 0, 3)[0] == 't';
+	s->timeline = strtoll(pgio_value(res, 0, 4), NULL, 10);
 	s->schema = xstrdup(schema);
 	PQclear(res);
 	if (!pgsnapshot_parse(s->text, &s->at))
@@ -120,7 +119,7 @@ static int read_age(PGconn *conn, uint64_t xmin, int64_t *age, struct err *e)
 	snprintf(text, sizeof(text), "%u", xid);
 	if ((rc = pgio_query(conn, "SELECT age($1::xid)", 1, params, &res, e)) != OK)
 		return rc;
-	*age = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+	*age = strtoll(pgio_value(res, 0, 0), NULL, 10);
 	PQclear(res);
 	return OK;
 }
@@ -185,8 +184,8 @@ int snapshot_since(struct snapshot *s, PGconn *conn, const struct json *state, s
 static const char *attached(const struct snapshot *s, const char *table)
 {
 	for (int i = 0; s->attached && i < PQntuples(s->attached); i++)
-		if (strcmp(PQgetvalue(s->attached, i, 0), table) == 0)
-			return PQgetvalue(s->attached, i, 1);
+		if (strcmp(pgio_value(s->attached, i, 0), table) == 0)
+			return pgio_value(s->attached, i, 1);
 	return NULL;
 }
 
@@ -213,7 +212,7 @@ static const char whole_sql[] =
 static bool listed(const PGresult *res, const char *name)
 {
 	for (int i = 0; i < PQntuples(res); i++)
-		if (strcmp(PQgetvalue(res, i, 0), name) == 0)
+		if (strcmp(pgio_value(res, i, 0), name) == 0)
 			return true;
 	return false;
 }
@@ -323,8 +322,11 @@ int snapshot_add_filter(const struct snapshot *s, const struct wire_table *t, st
 	buf_addf(sql, " WHERE age(xmin) <= %lld AND age(xmin) >= 0", (long long)s->age);
 	if (c)
 		rc = add_cursor(s, t, c, sql, e);
-	if (whole)
-		buf_addf(sql, " OR tableoid = ANY ('%s')", whole);
+	if (whole) {
+		buf_addz(sql, " OR tableoid = ANY (");
+		pg_add_literal(sql, str_of(whole));
+		buf_addch(sql, ')');
+	}
 	return rc;
 }
 
@@ -362,7 +364,7 @@ static int add_newest(const struct snapshot *s, PGconn *conn, const struct wire_
 	if (PQntuples(res)) {
 		json_add_string(state, str_of(c->name));
 		buf_addch(state, ':');
-		json_add_string(state, str_of(PQgetvalue(res, 0, 0)));
+		json_add_string(state, str_of(pgio_value(res, 0, 0)));
 	}
 	buf_addch(state, '}');
 	PQclear(res);

@@ -72,7 +72,7 @@ static int add_mods(const struct star *s, const struct json *node, struct buf *n
 int star_type_name(const struct star *s, const struct json *node, struct buf *name, struct err *e)
 {
 	const struct json *names = json_get(node, "names");
-	const char *base = name_at(names, json_count(names) - 1);
+	const char *base = name_at(names, json_count(names) - 1), *why;
 	int rc;
 
 	if (json_count(names) > 2 ||
@@ -88,6 +88,8 @@ int star_type_name(const struct star *s, const struct json *node, struct buf *na
 	 */
 	if (json_count(json_get(node, "arrayBounds")))
 		buf_addz(name, "[]");
+	if ((why = pg_type_problem(buf_str(name))) != NULL)
+		return star_error(s, star_at(node), e, "type %s %s", name->data, why);
 	return OK;
 }
 

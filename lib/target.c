@@ -19,11 +19,11 @@ static int failed(PGconn *conn, const PGresult *res, const char *what, const str
 	return rc;
 }
 
-/* Run sql, which may be several statements; *count gets the rows the last one touched. */
+/* Run a statement; *count gets the rows that it touched. */
 static int run(PGconn *conn, const struct buf *sql, const char *what, const struct target *t,
 	       uint64_t *count, struct err *e)
 {
-	PGresult *res = PQexec(conn, sql->data);
+	PGresult *res = pgio_one(conn, sql->data);
 	ExecStatusType status = PQresultStatus(res);
 	int rc = OK;
 
@@ -92,6 +92,40 @@ static int choose_delete(struct target *t, struct err *e)
 									       OK;
 }
 
+/* What PostgreSQL would cut off, or not let in. */
+static int check_name(const struct target *t, const char *what, const char *name, struct err *e)
+{
+	size_t len = strlen(name);
+
+	if (len > 0 && len <= PG_NAME_MAX)
+		return OK;
+	return err_set(e, BAD_DATA,
+		       "cannot load table \"%s\": the name of %s \"%s\" %s", t->merge.table->name,
+		       what, name, len ? "is longer than PostgreSQL's 63 bytes" : "is empty");
+}
+
+static int check_names(const struct target *t, struct err *e)
+{
+	static const char *const reserved[] = { "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid" };
+	const struct wire_table *w = t->merge.table;
+	int rc = check_name(t, "table", w->name, e);
+
+	for (size_t i = 0; rc == OK && i < w->column_count; i++) {
+		const char *name = w->columns[i].name;
+
+		rc = check_name(t, "column", name, e);
+		for (size_t k = 0; rc == OK && k < sizeof(reserved) / sizeof(*reserved); k++)
+			if (strcmp(name, reserved[k]) == 0)
+				rc = err_set(e, BAD_DATA,
+					     "cannot load table \"%s\": column \"%s\" has the name "
+					     "of one that PostgreSQL keeps in every table",
+					     w->name, name);
+	}
+	for (size_t i = 0; rc == OK && i < w->foreign_count; i++)
+		rc = check_name(t, "parent", w->foreign[i].table, e);
+	return rc;
+}
+
 /* How the rows are merged: by the announcement alone. */
 static int choose_kind(struct target *t, struct err *e)
 {
@@ -138,7 +172,8 @@ static int create(struct target *t, PGconn *conn, struct err *e)
 }
 
 /* A column's type is what its domain, if it has one, is made of: that decides how its text looks.
- */
+ * Keys are compared as an index of the type compares them: an operator found by search_path could be
+ * anybody's. Arrays, enums and the like have theirs in pg_catalog. */
 static const char describe_sql[] =
 	"WITH RECURSIVE base AS ("
 	"  SELECT attnum, atttypid AS type FROM pg_attribute"
@@ -147,24 +182,31 @@ static const char describe_sql[] =
 	"  SELECT attnum, typbasetype FROM base JOIN pg_type t ON t.oid = type"
 	"   WHERE typtype = 'd') "
 	"SELECT a.attname, a.attnotnull, a.attgenerated <> '', i.indrelid IS NOT NULL,"
-	"       coalesce(e.typname, t.typname), e.oid IS NOT NULL, coalesce(e.typdelim, ',')"
+	"       coalesce(e.typname, t.typname), e.oid IS NOT NULL, coalesce(e.typdelim, ','),"
+	"       coalesce((SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)"
+	"          FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'"
+	"          JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3"
+	"               AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype"
+	"          JOIN pg_operator o ON o.oid = p.amopopr"
+	"          JOIN pg_namespace n ON n.oid = o.oprnamespace"
+	"         WHERE c.opcdefault AND c.opcintype = t.oid), 'OPERATOR(pg_catalog.=)')"
 	"  FROM pg_attribute a JOIN base b USING (attnum)"
 	"  JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'"
 	"  LEFT JOIN pg_type e ON e.typarray = t.oid"
 	"  LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary"
 	"        AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])"
 	" WHERE a.attrelid = $1::regclass";
-enum { D_NAME, D_NOTNULL, D_COMPUTED, D_PRIMARY, D_TYPE, D_ARRAY, D_DELIMITER };
+enum { D_NAME, D_NOTNULL, D_COMPUTED, D_PRIMARY, D_TYPE, D_ARRAY, D_DELIMITER, D_EQUALS };
 
 static bool is_true(const PGresult *res, int row, int column)
 {
-	return PQgetvalue(res, row, column)[0] == 't';
+	return pgio_value(res, row, column)[0] == 't';
 }
 
 static bool is_deleted_column(const PGresult *res, int row)
 {
-	return strcmp(PQgetvalue(res, row, D_NAME), MERGE_DELETED) == 0 &&
-	       strcmp(PQgetvalue(res, row, D_TYPE), "bool") == 0 && !is_true(res, row, D_ARRAY);
+	return strcmp(pgio_value(res, row, D_NAME), MERGE_DELETED) == 0 &&
+	       strcmp(pgio_value(res, row, D_TYPE), "bool") == 0 && !is_true(res, row, D_ARRAY);
 }
 
 static void describe_column(struct target *t, size_t i, const PGresult *res, int row)
@@ -172,11 +214,12 @@ static void describe_column(struct target *t, size_t i, const PGresult *res, int
 	const struct wire_column *c = &t->merge.table->columns[i];
 	struct pg_type *type = &t->types[i];
 
-	*type = pg_type_parse(str_of(PQgetvalue(res, row, D_TYPE)));
+	*type = pg_type_parse(str_of(pgio_value(res, row, D_TYPE)));
 	type->array = is_true(res, row, D_ARRAY);
-	type->delimiter = PQgetvalue(res, row, D_DELIMITER)[0];
+	type->delimiter = pgio_value(res, row, D_DELIMITER)[0];
 	if (pg_is_json(c->type.base) && c->type.array == type->array)
 		type->base = c->type.base; /* JSON for a text column is its text */
+	t->equals[i] = xstrdup(pgio_value(res, row, D_EQUALS));
 	t->notnull[i] = is_true(res, row, D_NOTNULL);
 	t->loaded[i] = !c->generated && !is_true(res, row, D_COMPUTED);
 }
@@ -212,7 +255,7 @@ static void take_primary_key(struct target *t, const PGresult *res)
 
 	t->own_key = xcalloc((size_t)PQntuples(res), sizeof(*t->own_key));
 	for (int row = 0; row < PQntuples(res); row++) {
-		size_t i = wire_column_index(w, str_of(PQgetvalue(res, row, D_NAME)));
+		size_t i = wire_column_index(w, str_of(pgio_value(res, row, D_NAME)));
 
 		if (!is_true(res, row, D_PRIMARY))
 			continue;
@@ -238,7 +281,7 @@ static int describe(struct target *t, PGconn *conn, const char *qualified, bool 
 		return err_wrap(e, rc, "table \"%s\"", w->name);
 	found = xcalloc(w->column_count, sizeof(*found));
 	for (int row = 0; row < PQntuples(res); row++) {
-		size_t i = wire_column_index(w, str_of(PQgetvalue(res, row, D_NAME)));
+		size_t i = wire_column_index(w, str_of(pgio_value(res, row, D_NAME)));
 
 		if (i < w->column_count) {
 			describe_column(t, i, res, row);
@@ -277,16 +320,21 @@ enum { V_THERE, V_COMMENT, V_ALLOWED, V_COLUMNS };
 static int make_view(struct target *t, PGconn *conn, const char *view, const char *query,
 		     const char *comment, struct err *e)
 {
+	static const char what[] = "make the view of the newest versions of";
 	struct buf sql = { 0 };
 	struct err why;
-	int rc = pgio_exec(conn, "SAVEPOINT starpipe_view", NULL, e);
+	int made, rc = pgio_exec(conn, "SAVEPOINT starpipe_view", NULL, e);
 
 	if (rc != OK)
 		return rc;
-	buf_addf(&sql, "CREATE OR REPLACE VIEW %s AS %s; COMMENT ON VIEW %s IS ", view, query,
-		 view);
+	buf_addf(&sql, "CREATE OR REPLACE VIEW %s AS %s", view, query);
+	made = run(conn, &sql, what, t, NULL, &why);
+	buf_reset(&sql);
+	buf_addf(&sql, "COMMENT ON VIEW %s IS ", view);
 	pg_add_literal(&sql, str_of(comment));
-	if (run(conn, &sql, "make the view of the newest versions of", t, NULL, &why) != OK) {
+	if (made == OK)
+		made = run(conn, &sql, what, t, NULL, &why);
+	if (made != OK) {
 		log_warning("%s", why.msg);
 		rc = pgio_exec(conn, "ROLLBACK TO SAVEPOINT starpipe_view", NULL, e);
 	}
@@ -298,11 +346,11 @@ static int make_view(struct target *t, PGconn *conn, const char *view, const cha
 static int update_view(struct target *t, PGconn *conn, const char *view, const PGresult *found,
 		       struct err *e)
 {
-	const char *old = PQgetvalue(found, 0, V_COMMENT);
+	const char *old = pgio_value(found, 0, V_COMMENT);
 	struct buf query = { 0 }, comment = { 0 };
 	int rc = OK;
 
-	merge_add_current(&query, &t->merge, PQgetvalue(found, 0, V_COLUMNS));
+	merge_add_current(&query, &t->merge, pgio_value(found, 0, V_COLUMNS));
 	buf_addf(&comment, "%s%016llx)", view_comment,
 		 (unsigned long long)str_hash(buf_str(&query), 0));
 	if (strcmp(old, comment.data) == 0 ||
@@ -326,6 +374,12 @@ static int keep_view(struct target *t, PGconn *conn, struct err *e)
 
 	pg_add_qualified(&table, t->merge.schema, t->merge.table->name);
 	buf_addf(&name, "current_%s", t->merge.table->name);
+	if (name.len > PG_NAME_MAX) { /* another table's could be cut to the same */
+		log_info("table \"%s\" gets no view: its name would be too long",
+			 t->merge.table->name);
+		rc = OK;
+		goto done;
+	}
 	pg_add_qualified(&view, t->merge.schema, name.data);
 	params[1] = table.data;
 	params[2] = view.data;
@@ -333,6 +387,7 @@ static int keep_view(struct target *t, PGconn *conn, struct err *e)
 	rc = pgio_query(conn, find_view_sql, 4, params, &res, e);
 	if (rc == OK)
 		rc = update_view(t, conn, view.data, res, e);
+done:
 	PQclear(res);
 	buf_release(&table);
 	buf_release(&name);
@@ -350,11 +405,13 @@ static int know(struct target *t, PGconn *conn, bool bare, struct err *e)
 	t->types = xcalloc(w->column_count, sizeof(*t->types));
 	t->loaded = xcalloc(w->column_count, sizeof(*t->loaded));
 	t->notnull = xcalloc(w->column_count, sizeof(*t->notnull));
+	t->equals = xcalloc(w->column_count, sizeof(*t->equals));
 	t->merge.loaded = t->loaded;
+	t->merge.equals = t->equals;
 	t->merge.types = t->types;
 	pg_add_qualified(&name, t->merge.schema, w->name);
-	if ((rc = choose_kind(t, e)) != OK ||
-	    (rc = pgio_table_exists(conn, t->merge.schema, w->name, &there, e)) != OK)
+	if ((rc = check_names(t, e)) != OK || (rc = choose_kind(t, e)) != OK ||
+	    (rc = pgio_find_table(conn, t->merge.schema, w->name, PGIO_GIVEN, &there, e)) != OK)
 		goto done;
 	if (!there && (rc = create(t, conn, e)) != OK)
 		goto done;
@@ -377,11 +434,16 @@ int target_open(struct target *t, PGconn *conn, const char *schema, const struct
 	if (!t->known && (rc = know(t, conn, bare, e)) != OK)
 		return rc;
 	if (t->merge.kind == MERGE_REPLACE && table->mode == WIRE_CHANGES) {
+		struct buf name = { 0 };
+
+		buf_add_word(&name, table->name);
 		refuse(t, "it has no key by which its changes could be told apart", e);
-		return err_hint(e, BAD_DATA,
-				"Let 'pg-extract --full %s' read it whole in every run, or leave "
-				"it out with --exclude.",
-				table->name);
+		err_hint(e, BAD_DATA,
+			 "Let 'pg-extract --full %s' read it whole in every run, or leave it out "
+			 "with --exclude.",
+			 name.data);
+		buf_release(&name);
+		return BAD_DATA;
 	}
 	t->open = true;
 	return OK;
@@ -529,10 +591,10 @@ static int write_rows(struct target *t, PGconn *conn, merge_sql add, const char 
 	add(&sql, &t->merge);
 	buf_addz(&sql, " RETURNING \"" MERGE_DELETED "\" AS gone) SELECT count(*) FILTER "
 		       "(WHERE NOT gone), count(*) FILTER (WHERE gone) FROM done");
-	res = PQexec(conn, sql.data);
+	res = pgio_one(conn, sql.data);
 	if (PQresultStatus(res) == PGRES_TUPLES_OK) {
-		*rows += strtoull(PQgetvalue(res, 0, 0), NULL, 10);
-		counts->deleted += strtoull(PQgetvalue(res, 0, 1), NULL, 10);
+		*rows += strtoull(pgio_value(res, 0, 0), NULL, 10);
+		counts->deleted += strtoull(pgio_value(res, 0, 1), NULL, 10);
 	} else {
 		rc = failed(conn, res, what, t, e);
 	}
@@ -576,7 +638,7 @@ static int delete_gone(struct target *t, PGconn *conn, struct target_counts *cou
 	int rc = OK;
 
 	merge_add_delete(&sql, &t->merge);
-	res = PQexec(conn, sql.data);
+	res = pgio_one(conn, sql.data);
 	if (PQresultStatus(res) == PGRES_COMMAND_OK) {
 		counts->deleted += strtoull(PQcmdTuples(res), NULL, 10);
 	} else {
@@ -653,20 +715,27 @@ int target_merge(struct target *t, PGconn *conn, bool again, struct target_count
 
 	if (rc == OK && t->merge.fresh)
 		rc = apply(t, conn, merge_add_primary_key, "add the key of", NULL, e);
+	if (rc == OK && t->merge.fresh)
+		rc = apply(t, conn, merge_add_index, "index", NULL, e);
 	return rc;
 }
 
 /* Conditions on a row t of a table: for each foreign key that would forbid to delete it, that no
  * row but itself has it. A partition's foreign key is its parent's. */
 static const char referrers_sql[] =
-	"SELECT string_agg(format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE %s%s)',"
-	"   conrelid::regclass,"
-	"   (SELECT string_agg(format('r.%I = t.%I', a.attname, b.attname), ' AND ')"
-	"      FROM unnest(conkey, confkey) AS k(a, b)"
+	"SELECT string_agg(format(' AND NOT EXISTS (SELECT FROM %I.%I AS r WHERE %s%s)',"
+	"   n.nspname, c.relname,"
+	"   (SELECT string_agg(format('t.%I OPERATOR(%I.%s) r.%I', b.attname, s.nspname, o.oprname,"
+	"       a.attname), ' AND ') FROM unnest(conkey, confkey, conpfeqop) AS k(a, b, op)"
 	"      JOIN pg_attribute AS a ON a.attrelid = conrelid AND a.attnum = k.a"
-	"      JOIN pg_attribute AS b ON b.attrelid = confrelid AND b.attnum = k.b),"
-	"   CASE WHEN conrelid = confrelid THEN ' AND r.ctid <> t.ctid' END), '')"
-	"  FROM pg_constraint WHERE confrelid = to_regclass($1) AND contype = 'f'"
+	"      JOIN pg_attribute AS b ON b.attrelid = confrelid AND b.attnum = k.b"
+	"      JOIN pg_operator AS o ON o.oid = k.op"
+	"      JOIN pg_namespace AS s ON s.oid = o.oprnamespace),"
+	"   CASE WHEN conrelid = confrelid"
+	"   THEN ' AND r.ctid OPERATOR(pg_catalog.<>) t.ctid' END), '')"
+	"  FROM pg_constraint JOIN pg_class AS c ON c.oid = conrelid"
+	"  JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+	" WHERE confrelid = to_regclass($1) AND contype = 'f'"
 	"   AND conparentid = 0 AND confdeltype IN ('a', 'r')";
 
 static int find_referrers(struct target *t, PGconn *conn, struct err *e)
@@ -679,7 +748,7 @@ static int find_referrers(struct target *t, PGconn *conn, struct err *e)
 	pg_add_qualified(&name, t->merge.schema, t->merge.table->name);
 	params[0] = name.data;
 	if ((rc = pgio_query(conn, referrers_sql, 1, params, &res, e)) == OK)
-		t->referrers = xstrdup(PQgetvalue(res, 0, 0));
+		t->referrers = xstrdup(pgio_value(res, 0, 0));
 	t->merge.unless = t->referrers;
 	PQclear(res);
 	buf_release(&name);
@@ -788,6 +857,9 @@ void target_release(struct target *t)
 	free(t->types);
 	free(t->loaded);
 	free(t->notnull);
+	for (size_t i = 0; t->equals && i < t->merge.table->column_count; i++)
+		free(t->equals[i]);
+	free(t->equals);
 	free(t->own_key);
 	free(t->referrers);
 	*t = (struct target){ 0 };

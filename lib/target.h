@@ -28,6 +28,7 @@ struct target {
 	enum target_delete on_delete; /* the caller's, before target_open */
 	struct pg_type *types;      /* per column of the stream: the warehouse's */
 	bool *loaded, *notnull;
+	char **equals;              /* see merge */
 	size_t *own_key;            /* bare rows: the warehouse table's primary key */
 	bool known;                 /* the catalog was read */
 	bool open;

@@ -119,12 +119,15 @@ static int read_columns(struct wire_table *t, const struct json *columns, struct
 	for (size_t i = 0; i < n; i++) {
 		const struct json *c = json_at(columns, i);
 		const char *name = json_string(json_get(c, "name"));
-		const char *type = json_string(json_get(c, "type"));
+		const char *type = json_string(json_get(c, "type")), *why;
 
 		if (!name || !type)
 			return malformed("a column needs a name and a type", e);
 		if (wire_column_index(t, str_of(name)) < t->column_count)
 			return malformed("a column is announced twice", e);
+		if ((why = pg_type_problem(str_of(type))) != NULL)
+			return err_set(e, BAD_DATA, "table \"%s\": column \"%s\": type \"%s\" %s",
+				       t->name, name, type, why);
 		t->columns[t->column_count++] = (struct wire_column){
 			.name = xstrdup(name),
 			.type_name = xstrdup(type),

@@ -71,7 +71,7 @@ static int read_state(struct load *l, const char *column, struct buf *text, stru
 	struct buf sql = { 0 };
 	PGresult *res = NULL;
 	bool there;
-	int rc = pgio_table_exists(l->conn, schema, "starpipe_state", &there, e);
+	int rc = pgio_find_table(l->conn, schema, "starpipe_state", PGIO_OWN, &there, e);
 
 	if (rc == OK && there) {
 		buf_addf(&sql, "SELECT %s FROM ", column);
@@ -80,7 +80,7 @@ static int read_state(struct load *l, const char *column, struct buf *text, stru
 		rc = pgio_query(l->conn, sql.data, 1, &source, &res, e);
 	}
 	if (res && PQntuples(res) == 1)
-		buf_addz(text, PQgetvalue(res, 0, 0));
+		buf_addz(text, pgio_value(res, 0, 0));
 	PQclear(res);
 	buf_release(&sql);
 	return rc == OK ? OK : err_wrap(e, rc, "starpipe_state");
@@ -104,7 +104,7 @@ static int write_state(struct load *l, const struct buf *receipt, struct err *e)
 	int rc;
 
 	pg_add_qualified(&name, schema, "starpipe_state");
-	if ((rc = pgio_table_exists(l->conn, schema, "starpipe_state", &there, e)) != OK)
+	if ((rc = pgio_find_table(l->conn, schema, "starpipe_state", PGIO_OWN, &there, e)) != OK)
 		goto done;
 	if (!there) {
 		buf_addf(&sql, create_state_sql, name.data);
@@ -141,44 +141,109 @@ static int print_state(struct load *l, struct err *e)
 
 /* --- the connection --- */
 
-static int lost_race(struct err *e)
+/* who: what is known of it, or nothing. */
+static int lost_race(const char *who, struct err *e)
 {
 	return err_set(e, LOST_RACE,
 		       "another pg-load has loaded source \"%s\" into schema \"%s\" meanwhile, "
-		       "or still does: nothing was changed",
-		       source, schema);
+		       "or still does%s: nothing was changed",
+		       source, schema, who);
+}
+
+/* The advisory lock $1 has been taken by whom? And may that role write the table $2 of schema $3, or
+ * make it? */
+static const char holder_sql[] =
+	"SELECT a.pid, a.usename, a.application_name, a.backend_start::timestamptz(0),"
+	"  coalesce(has_table_privilege(a.usesysid, to_regclass($2)::oid, 'INSERT'),"
+	"           has_schema_privilege(a.usesysid, to_regnamespace($3)::oid, 'CREATE'),"
+	"           has_database_privilege(a.usesysid, l.database, 'CREATE'))"
+	"  FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
+	" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+	"   AND a.datname = current_database() AND l.database = a.datid"
+	"   AND (l.classid::int8 << 32 | l.objid::int8) = hashtextextended($1, 0)";
+enum { H_PID, H_ROLE, H_APPLICATION, H_SINCE, H_MAY };
+
+/* Any role can take an advisory lock, and keep it. One that could not load does not load. */
+static int tell_holder(struct load *l, const char *name, struct err *e)
+{
+	struct buf table = { 0 }, ident = { 0 }, who = { 0 };
+	const char *params[3] = { name };
+	PGresult *res = NULL;
+	int rc;
+
+	pg_add_qualified(&table, schema, "starpipe_state");
+	pg_add_ident(&ident, str_of(schema));
+	params[1] = table.data;
+	params[2] = ident.data;
+	if ((rc = pgio_query(l->conn, holder_sql, 3, params, &res, e)) != OK)
+		goto done;
+	buf_addz(&who, "");
+	if (PQntuples(res))
+		buf_addf(&who, "process %s of role \"%s\", application \"%s\", since %s",
+			 pgio_value(res, 0, H_PID), pgio_value(res, 0, H_ROLE),
+			 pgio_value(res, 0, H_APPLICATION),
+			 PQgetisnull(res, 0, H_SINCE) ? "the server only knows when" :
+							pgio_value(res, 0, H_SINCE));
+	if (*pgio_value(res, 0, H_MAY) == 'f') {
+		rc = err_set(e, FAILED,
+			     "the lock of source \"%s\" in schema \"%s\" is held by %s: it is no "
+			     "pg-load, for the role may not write starpipe_state",
+			     source, schema, who.data);
+		err_hint(e, rc, "SELECT pg_terminate_backend(%s);", pgio_value(res, 0, H_PID));
+	} else {
+		struct buf in_brackets = { 0 };
+
+		buf_addf(&in_brackets, who.len ? " (%s)" : "%s", who.data);
+		rc = lost_race(in_brackets.data, e);
+		buf_release(&in_brackets);
+	}
+done:
+	PQclear(res);
+	buf_release(&table);
+	buf_release(&ident);
+	buf_release(&who);
+	return rc;
 }
 
 /* Held to the end of the session. The wait is for the server, which takes a moment to notice that
- * a killed pg-load is gone; whoever commits while we wait has won. */
-static int take_lock(struct load *l, struct err *e)
+ * a killed pg-load is gone. */
+static int lock(struct load *l, const char *name, struct err *e)
 {
-	struct buf name = { 0 }, sql = { 0 }, before = { 0 }, after = { 0 };
-	PGresult *res = NULL;
-	int rc = read_state(l, "steps", &before, e);
+	static const char sql[] = "SELECT pg_advisory_lock(hashtextextended($1, 0))";
+	PGresult *res;
+	int rc = pgio_simple(l->conn, "BEGIN; SET LOCAL lock_timeout = '3s'", NULL, e);
+	bool late = false;
 
 	if (rc != OK)
-		goto done;
-	buf_addf(&name, "starpipe %zu %s %s", strlen(schema), schema, source);
-	buf_addz(&sql,
-		 "BEGIN; SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_lock(hashtextextended(");
-	pg_add_literal(&sql, buf_str(&name));
-	buf_addz(&sql, ", 0)); COMMIT");
-	res = PQexec(l->conn, sql.data);
-	if (PQresultStatus(res) != PGRES_COMMAND_OK) {
+		return rc;
+	res = PQexecParams(l->conn, sql, 1, NULL, &name, NULL, NULL, 0);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK) {
 		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
-		rc = state && strcmp(state, "55P03") == 0 ? lost_race(e) :
-		     pgio_failed(l->conn, res, e, "take the lock");
-		goto done;
+		late = state && strcmp(state, "55P03") == 0;
+		if (!late)
+			rc = pgio_failed(l->conn, res, e, "take the lock");
 	}
-	rc = read_state(l, "steps", &after, e);
-	if (rc == OK && !str_eq(buf_str(&before), buf_str(&after)))
-		rc = lost_race(e);
-done:
 	PQclear(res);
+	if (rc == OK)
+		rc = pgio_exec(l->conn, late ? "ROLLBACK" : "COMMIT", NULL, e);
+	return rc == OK && late ? tell_holder(l, name, e) : rc;
+}
+
+/* Whoever commits while we wait has won. */
+static int take_lock(struct load *l, struct err *e)
+{
+	struct buf name = { 0 }, before = { 0 }, after = { 0 };
+	int rc;
+
+	buf_addf(&name, "starpipe %zu %s %s", strlen(schema), schema, source);
+	if ((rc = read_state(l, "steps", &before, e)) != OK ||
+	    (rc = lock(l, name.data, e)) != OK || (rc = read_state(l, "steps", &after, e)) != OK)
+		goto done;
+	if (!str_eq(buf_str(&before), buf_str(&after)))
+		rc = lost_race("", e);
+done:
 	buf_release(&name);
-	buf_release(&sql);
 	buf_release(&before);
 	buf_release(&after);
 	return rc;
@@ -191,22 +256,16 @@ static const char sort_memory_sql[] =
 
 static int connect_warehouse(struct load *l, struct err *e)
 {
-	struct buf sql = { 0 };
 	int rc = pgio_connect(dbname, &l->conn, e);
 
 	if (rc != OK)
 		return rc;
-	/* operators of an extension's types, and what triggers of the warehouse may call by name */
-	buf_addz(&sql, "SET search_path = ");
-	pg_add_ident(&sql, str_of(schema));
-	buf_addz(&sql, ", public");
-	rc = pgio_exec(l->conn, sql.data, NULL, e);
-	buf_release(&sql);
+	rc = pgio_look_in(l->conn, schema, e);
 	if (rc == OK)
 		rc = pgio_exec(l->conn, sort_memory_sql, NULL, e);
 	/* a long merge ends soon after its client was killed; not every server can do that */
-	PQclear(PQexec(l->conn, "SELECT set_config(name, '1s', false) FROM pg_settings"
-		       " WHERE name = 'client_connection_check_interval'"));
+	PQclear(pgio_one(l->conn, "SELECT set_config(name, '1s', false) FROM pg_settings"
+				  " WHERE name = 'client_connection_check_interval'"));
 	return rc;
 }
 
@@ -601,6 +660,10 @@ static int run(int argc, char **argv, struct err *e)
 	if (on_delete_name && !choose_delete(on_delete_name))
 		return opt_misuse(e, "--on-delete is ignore, mark or delete, not \"%s\"",
 				  on_delete_name);
+	if (strncmp(schema, "pg_", 3) == 0 || strcmp(schema, "information_schema") == 0)
+		return opt_misuse(e, "schema \"%s\" is PostgreSQL's own", schema);
+	if (!*schema || strlen(schema) > PG_NAME_MAX)
+		return opt_misuse(e, "a schema's name has 1 to 63 bytes, \"%s\" has not", schema);
 	if ((rc = connect_warehouse(&l, e)) != OK)
 		goto done;
 	if (show_state) {

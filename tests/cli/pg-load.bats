@@ -968,12 +968,67 @@ events() {
 }
 
 @test "a type that does not exist is an error of the server, not a piece of SQL" {
-	run -1 pg-load <<<'{"@table":"t","columns":[{"name":"a","type":"int4(1)); DROP TABLE x; --"}],"key":["a"]}'
-	[[ $output == *'"t"'* ]]
-	for type in 'interval; DROP TABLE x' 'interval, b int' 'interval DEFAULT pg_sleep(1)' intervals; do
+	for type in 'interval; DROP TABLE x' 'interval, b int' 'interval DEFAULT pg_sleep' intervals; do
 		run -1 pg-load <<<"{\"@table\":\"t\",\"columns\":[{\"name\":\"a\",\"type\":\"$type\"}],\"key\":[\"a\"]}"
-		[[ $output == *"\"$type\" does not exist"* ]]
+		[[ $output == *"type \"pg_catalog.$type\" does not exist"* ]]
 	done
+}
+
+# announce NAME TYPE NAME TYPE - a stream with one table "t" of these columns, as JSON has them
+announce() {
+	local columns
+	printf -v columns ',{"name":%s,"type":%s}' "$@"
+	printf '%s\n' "{\"@table\":\"t\",\"columns\":[${columns:1}]}" '{"@end":{"rows":{"t":0}}}'
+}
+
+@test "a type's modifier and a name with a line break are no statement" {
+	sql -c 'CREATE TABLE canary (a int)'
+	for type in 'numeric(10,--)' 'numeric(10,2--)' 'numeric(--' 'foo(--)' 'interval(--)' 'numeric(1,\n--)' 'varchar(3))--' 'bit(3)--'; do
+		announce '"a"' "\"$type\"" '"\n2)); DROP TABLE canary; COMMIT; --"' '"int4"' >in
+		run pg-load <in
+		[ "$(sql -c 'SELECT count(*) FROM canary')" = 0 ]
+		[ "$status" -eq 65 ] || [[ $status -eq 1 && $output == *"does not exist"* ]]
+	done
+	announce '"\n); DROP TABLE canary; COMMIT; --"' '"int4"' '"\"); DROP TABLE canary; --"' '"text"' | pg-load
+	[ "$(sql -c 'SELECT count(*) FROM canary')" = 0 ]
+}
+
+@test "a type that cannot be is bad data, with table and column" {
+	for type in 'numeric(0)' 'numeric(1001)' 'numeric(3,1001)' 'numeric(3,-1001)' 'numeric(1,2,3)' 'varchar(0)' 'bpchar(10485761)' \
+		'bpchar(1000000000)' 'timestamp(7)' 'interval day(3)' 'interval second(7)' 'time(-1)' 'int4(4)' 'bit(0)' 'varbit(83886081)' \
+		'text()' 'varchar()' 'varchar(99999999999999999999)' "$(printf 'x%.0s' {1..64})" ''; do
+		announce '"c"' "\"$type\"" >in
+		run -65 pg-load <in
+		[[ $output == *"table \"t\": column \"c\": type \"$type\" "* ]]
+	done
+	announce '"a"' '"numeric(1000,-1000)"' '"b"' '"bit(8)[]"' '"c"' '"interval day to second(3)"' '"d"' '"timestamp(3) without time zone"' \
+		'"e"' '"numeric(5)"' '"f"' '"char"' '"g"' '"interval[]"' '"h"' '"numeric(5, 2)"' | pg-load
+	[ "$(sql -c "SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0")" = \
+		'numeric(1000,-1000) bit(8)[] interval day to second(3) timestamp(3) without time zone numeric(5,0) "char" interval[] numeric(5,2)' ]
+}
+
+@test "a name that PostgreSQL would cut off or keeps for itself is bad data" {
+	local long=$(printf 'x%.0s' {1..64})
+	announce "\"$long\"" '"text"' >in
+	run -65 pg-load <in
+	[[ $output == *"column \"$long\" is longer than PostgreSQL's 63 bytes"* ]]
+	announce '"ctid"' '"text"' >in
+	run -65 pg-load <in
+	[[ $output == *'column "ctid" has the name of one that PostgreSQL keeps in every table'* ]]
+	announce '""' '"text"' >in
+	run -65 pg-load <in
+	run -65 pg-load <<<"{\"@table\":\"$long\",\"columns\":[{\"name\":\"a\",\"type\":\"int4\"}]}"
+	for name in pg_temp pg_catalog information_schema "$long"; do
+		run -2 pg-load --schema "$name" </dev/null
+	done
+	# the views of two tables would be one
+	local a=$(printf 'y%.0s' {1..60})
+	for name in "${a}1" "${a}2"; do
+		printf '%s\n' '{"id":1,"units":5}' | sale | sed "s/\"sale\"/\"$name\"/g" >in
+		run -0 --separate-stderr pg-load -v <in
+		[[ $stderr == *"table \"$name\" gets no view"* ]]
+	done
+	[ "$(sql -c "SELECT count(*) FROM pg_views WHERE schemaname = 'public'")" = 0 ]
 }
 
 @test "no server is 75, no permission 77, a wrong option or operand 2" {
