@@ -225,7 +225,8 @@ static int copy_table(struct extract *x, struct wire_table *t, struct err *e)
 
 	if (slot_name)
 		return copy_published(x, t, e);
-	if ((rc = add_select(x, &sql, t, e)) == OK)
+	rc = query ? catalog_look_in(x->conn, schema, e) : OK;
+	if (rc == OK && (rc = add_select(x, &sql, t, e)) == OK)
 		rc = copy_rows(x, t, sql.data, e);
 	buf_release(&sql);
 	return rc;
@@ -280,25 +281,12 @@ static int extract_all(struct extract *x, struct err *e)
 	return rc;
 }
 
-/* A query's names are looked up in --schema, as a person would expect who wrote it in psql. */
-static int read_query(struct extract *x, struct err *e)
-{
-	struct buf sql = { 0 };
-	int rc;
-
-	buf_addz(&sql, "SET LOCAL search_path = ");
-	pg_add_ident(&sql, str_of(schema));
-	rc = pgio_exec(x->conn, sql.data, NULL, e);
-	buf_release(&sql);
-	return rc == OK ? catalog_of_query(x->conn, query, query_table, &x->catalog, e) : rc;
-}
-
 static int read_catalog(struct extract *x, char **tables, size_t count, struct err *e)
 {
 	int rc;
 
 	if (query)
-		return read_query(x, e);
+		return catalog_of_query(x->conn, schema, query, query_table, &x->catalog, e);
 	/* a mistyped name would let out what was to be left out */
 	rc = catalog_check_names(x->conn, schema, excluded.items, excluded.count, e);
 	if (rc != OK)
@@ -349,10 +337,10 @@ static int work(struct extract *x, char **tables, size_t count, struct err *e)
 
 	x->snapshot = (struct snapshot){ .cursor = cursor, .overlap = overlap };
 	x->slot = (struct slot){ .name = slot_name, .publication = publication };
+	bound_memory();
 	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK || (rc = begin(x, e)) != OK ||
 	    (rc = read_catalog(x, tables, count, e)) != OK)
 		return rc;
-	bound_memory();
 	if ((rc = extract_all(x, e)) != OK) {
 		struct err second;
 

@@ -6,14 +6,16 @@
 #include "mem.h"
 
 /* The wire's name of a type, for a type's oid and modifier in alias x(oid, mod). A domain becomes
- * its base; an array of something user-made an array of text. */
+ * its base; an array of something user-made an array of text, or, where its elements stand apart by
+ * something else than commas, the text of all of it. */
 #define TYPE_NAME \
 	"(WITH RECURSIVE base(oid, mod) AS (" \
 	"   SELECT x.oid, x.mod" \
 	"   UNION ALL" \
 	"   SELECT t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.mod END" \
 	"     FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')," \
-	" leaf AS (SELECT format_type(t.oid, b.mod) AS full_name, e.oid IS NOT NULL AS is_array," \
+	" leaf AS (SELECT format_type(t.oid, b.mod) AS full_name," \
+	"     e.oid IS NOT NULL AND (e.typdelim = ',' OR e.oid = 'box'::regtype) AS is_array," \
 	"     coalesce(e.typname, t.typname) AS name, coalesce(e.typtype, t.typtype) AS type," \
 	"     coalesce(e.typnamespace, t.typnamespace) AS schema" \
 	"   FROM base b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'" \
@@ -60,6 +62,17 @@ static const char foreign_sql[] =
 
 /* --- one table --- */
 
+/* A server that names types as none does must not make a stream that no reader takes. */
+static int check_type(const struct wire_table *t, const struct wire_column *c, struct err *e)
+{
+	const char *why = pg_type_problem(str_of(c->type_name));
+
+	if (!why)
+		return OK;
+	return err_set(e, BAD_DATA, "table \"%s\": column \"%s\": type \"%s\" %s", t->name, c->name,
+		       c->type_name, why);
+}
+
 static int read_columns(PGconn *conn, const char *oid, struct wire_table *t, struct err *e)
 {
 	PGresult *res;
@@ -69,12 +82,15 @@ static int read_columns(PGconn *conn, const char *oid, struct wire_table *t, str
 		return rc;
 	t->column_count = (size_t)PQntuples(res);
 	t->columns = xcalloc(t->column_count, sizeof(*t->columns));
-	for (int i = 0; i < PQntuples(res); i++)
+	for (int i = 0; i < PQntuples(res); i++) {
 		t->columns[i] = (struct wire_column){ .name = xstrdup(pgio_value(res, i, 0)),
 						      .type_name = xstrdup(pgio_value(res, i, 1)),
 						      .notnull = *pgio_value(res, i, 2) == 't' };
+		if (rc == OK)
+			rc = check_type(t, &t->columns[i], e);
+	}
 	PQclear(res);
-	return OK;
+	return rc;
 }
 
 static int read_key(PGconn *conn, const char *oid, struct wire_table *t, struct err *e)
@@ -85,10 +101,17 @@ static int read_key(PGconn *conn, const char *oid, struct wire_table *t, struct 
 	if (rc != OK)
 		return rc;
 	t->key = xcalloc((size_t)PQntuples(res), sizeof(*t->key));
-	for (int i = 0; i < PQntuples(res); i++)
-		t->key[t->key_count++] = wire_column_index(t, str_of(pgio_value(res, i, 0)));
+	for (int i = 0; i < PQntuples(res) && rc == OK; i++) {
+		size_t c = wire_column_index(t, str_of(pgio_value(res, i, 0)));
+
+		if (c == t->column_count)
+			rc = err_set(e, FAILED, "the key of table \"%s\" is none of its columns",
+				     t->name);
+		else
+			t->key[t->key_count++] = c;
+	}
 	PQclear(res);
-	return OK;
+	return rc;
 }
 
 static int read_foreign(PGconn *conn, const char *oid, struct wire_table *t, struct err *e)
@@ -291,22 +314,40 @@ static int type_of(PGconn *conn, Oid oid, int mod, char **name, struct err *e)
 	return OK;
 }
 
-int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c,
-		     struct err *e)
+int catalog_look_in(PGconn *conn, const char *schema, struct err *e)
+{
+	struct buf sql = { 0 };
+	int rc;
+
+	buf_addz(&sql, "SET LOCAL search_path = pg_catalog, ");
+	pg_add_ident(&sql, str_of(schema));
+	buf_addz(&sql, ", pg_temp");
+	rc = pgio_exec(conn, sql.data, NULL, e);
+	buf_release(&sql);
+	return rc;
+}
+
+int catalog_of_query(PGconn *conn, const char *schema, const char *sql, const char *name,
+		     struct catalog *c, struct err *e)
 {
 	struct wire_table *t = xcalloc(1, sizeof(*t));
-	PGresult *res = PQprepare(conn, "", sql, 0, NULL), *about = NULL;
-	int rc = OK;
+	PGresult *res = NULL, *about = NULL;
+	int rc = catalog_look_in(conn, schema, e);
 
 	c->tables = xcalloc(1, sizeof(*c->tables));
 	c->tables[c->count++] = t;
 	t->name = xstrdup(name);
+	if (rc != OK)
+		goto done;
+	res = PQprepare(conn, "", sql, 0, NULL);
 	if (PQresultStatus(res) == PGRES_COMMAND_OK)
 		about = PQdescribePrepared(conn, "");
 	if (!about || PQresultStatus(about) != PGRES_COMMAND_OK) {
 		rc = pgio_failed(conn, about ? about : res, e, "prepare the query");
 		goto done;
 	}
+	if ((rc = pgio_exec(conn, "SET LOCAL search_path = pg_catalog, pg_temp", NULL, e)) != OK)
+		goto done;
 	if (PQnfields(about) == 0) {
 		rc = err_set(e, USAGE,
 			     "the query gives no rows: it must be a SELECT, VALUES, TABLE or WITH");
@@ -322,6 +363,8 @@ int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct cat
 				     col->name);
 		else
 			rc = type_of(conn, PQftype(about, i), PQfmod(about, i), &col->type_name, e);
+		if (rc == OK)
+			rc = check_type(t, col, e);
 	}
 	if (rc == OK)
 		wire_table_finish(t);

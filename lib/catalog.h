@@ -24,9 +24,13 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 int catalog_check_names(PGconn *conn, const char *schema, const char *const *names, size_t count,
 			struct err *e);
 
-/* One table with the columns of a query's result. */
-int catalog_of_query(PGconn *conn, const char *sql, const char *name, struct catalog *c,
-		     struct err *e);
+/* For the rest of the transaction, look up names in the schema, as a person would expect who wrote a
+ * query in psql. What strangers may put there is found, too: only the query is to be parsed then. */
+int catalog_look_in(PGconn *conn, const char *schema, struct err *e);
+
+/* One table with the columns of the result of a query, whose names are looked up in the schema. */
+int catalog_of_query(PGconn *conn, const char *schema, const char *sql, const char *name,
+		     struct catalog *c, struct err *e);
 
 /* The table of that name, or NULL. */
 struct wire_table *catalog_find(const struct catalog *c, const char *name);

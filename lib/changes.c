@@ -117,10 +117,14 @@ static int add_value(struct buf *b, const struct wire_column *column,
 
 static int no_key(const struct changes *c, struct err *e)
 {
+	struct buf table = { 0 };
+
+	buf_add_word(&table, c->r->published->table->name);
 	err_set(e, FAILED, "a change of table %s came without its key", c->r->published->name);
-	return err_hint(e, FAILED,
-			"ALTER TABLE %s REPLICA IDENTITY ...; then run once with --full %s.",
-			c->r->published->name, c->r->published->table->name);
+	err_hint(e, FAILED, "ALTER TABLE %s REPLICA IDENTITY ...; then run once with --full %s.",
+		 c->r->published->name, table.data);
+	buf_release(&table);
+	return FAILED;
 }
 
 /* --- looking up --- */
@@ -390,15 +394,19 @@ static int check_whole(const struct changes *c, const struct pgoutput *m,
 	for (size_t i = 0; i < c->publication->count; i++) {
 		const struct published *p = &c->publication->relations[i];
 
+		struct buf word = { 0 };
+
 		if (p->table != t || is_truncated(m, p->oid))
 			continue;
+		buf_add_word(&word, t->name);
 		err_set(e, FAILED,
 			"partitions of table \"%s\" were truncated, but not %s: which rows are "
 			"gone cannot be told",
 			t->name, p->name);
-		return err_hint(e, FAILED,
-				"Empty it where it was loaded, and run once with --full %s.",
-				t->name);
+		err_hint(e, FAILED, "Empty it where it was loaded, and run once with --full %s.",
+			 word.data);
+		buf_release(&word);
+		return FAILED;
 	}
 	return OK;
 }

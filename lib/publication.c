@@ -7,7 +7,7 @@
 
 /* A replica identity by index is the index's columns; a deferrable primary key is none. */
 static const char relations_sql[] =
-	"SELECT c.relname, r.oid, quote_ident(p.schemaname) || '.' || quote_ident(p.tablename),"
+	"SELECT c.relname, r.oid, p.schemaname, p.tablename,"
 	"  p.rowfilter, r.relkind = 'p', r.relreplident = 'f',"
 	"  to_json(ARRAY(SELECT a.attname FROM pg_attribute a"
 	"    WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped"
@@ -102,6 +102,7 @@ static int check_chosen(const char *publication, const char *schema, const char 
 static int read_relations(struct publication *p, const PGresult *res, const struct catalog *c,
 			  struct err *e)
 {
+	struct buf name = { 0 };
 	int rc = OK;
 
 	p->relations = xcalloc((size_t)PQntuples(res), sizeof(*p->relations));
@@ -112,14 +113,16 @@ static int read_relations(struct publication *p, const PGresult *res, const stru
 			continue;
 		p->count++;
 		r->oid = (uint32_t)strtoul(pgio_value(res, i, 1), NULL, 10);
-		r->name = xstrdup(pgio_value(res, i, 2));
-		if (!PQgetisnull(res, i, 3))
-			r->filter = xstrdup(pgio_value(res, i, 3));
-		r->partitioned = *pgio_value(res, i, 4) == 't';
-		r->identity_full = *pgio_value(res, i, 5) == 't';
-		rc = json_parse(str_of(pgio_value(res, i, 6)), &r->columns, e);
+		pg_add_qualified(&name, pgio_value(res, i, 2), pgio_value(res, i, 3));
+		r->name = name.data;
+		name = (struct buf){ 0 };
+		if (!PQgetisnull(res, i, 4))
+			r->filter = xstrdup(pgio_value(res, i, 4));
+		r->partitioned = *pgio_value(res, i, 5) == 't';
+		r->identity_full = *pgio_value(res, i, 6) == 't';
+		rc = json_parse(str_of(pgio_value(res, i, 7)), &r->columns, e);
 		if (rc == OK)
-			rc = json_parse(str_of(pgio_value(res, i, 7)), &r->identity, e);
+			rc = json_parse(str_of(pgio_value(res, i, 8)), &r->identity, e);
 	}
 	return rc;
 }
@@ -128,9 +131,12 @@ static int read_relations(struct publication *p, const PGresult *res, const stru
 
 static bool has_name(const struct json *names, const char *name)
 {
-	for (size_t i = 0; i < json_count(names); i++)
-		if (strcmp(json_string(json_at(names, i)), name) == 0)
+	for (size_t i = 0; i < json_count(names); i++) {
+		const char *at = json_string(json_at(names, i));
+
+		if (at && strcmp(at, name) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -238,9 +244,9 @@ static int take_key(const struct published *r, bool first, struct err *e)
 		t->key_count = 0;
 		for (size_t i = 0; i < json_count(r->identity); i++) {
 			const char *name = json_string(json_at(r->identity, i));
-			size_t k = wire_column_index(t, str_of(name));
+			size_t k = name ? wire_column_index(t, str_of(name)) : t->column_count;
 
-			if (k == t->column_count)
+			if (k == t->column_count || t->key_count == t->column_count)
 				return no_key(r, e);
 			t->key[t->key_count++] = k;
 		}

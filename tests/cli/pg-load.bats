@@ -1031,6 +1031,137 @@ announce() {
 	[ "$(sql -c "SELECT count(*) FROM pg_views WHERE schemaname = 'public'")" = 0 ]
 }
 
+# A database as it was until PostgreSQL 14: everybody may put things into public. mallory does, the
+# loader (role "loader") and the superuser must not run them.
+open_house() {
+	sql -c "DROP ROLE IF EXISTS mallory" -c "DROP ROLE IF EXISTS loader" -c "CREATE ROLE mallory LOGIN" -c "CREATE ROLE loader LOGIN" \
+		-c "GRANT CREATE ON SCHEMA public TO PUBLIC" -c "CREATE TABLE canary (who text)" -c "GRANT ALL ON canary TO PUBLIC"
+}
+
+as_mallory() { PGUSER=mallory psql -XAtq -v ON_ERROR_STOP=1; }
+
+leave_house() {
+	[ "$(sql -c "SELECT count(*) FROM canary")" = 0 ] || { sql -c 'TABLE canary'; false; }
+	sql -c "DROP OWNED BY loader, mallory CASCADE" -c "DROP ROLE loader, mallory"
+}
+
+# coded UNITS - a table with a varchar key, a state and the end
+coded() {
+	echo '{"@table":"coded","columns":[{"name":"code","type":"varchar(9)"},{"name":"units","type":"int4"}],"key":["code"],"mode":"full"}'
+	printf '%s\n' "{\"code\":\"a\",\"units\":$1}" '{"code":"b","units":1}' '{"@state":{"at":1}}' '{"@end":{"rows":{"coded":2}}}'
+}
+
+@test "a function or operator that strangers put into public is not called" {
+	open_house
+	as_mallory <<-'X'
+		CREATE FUNCTION trap(text, int) RETURNS int8 LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.canary VALUES (current_user); RETURN 1; END$$;
+		ALTER FUNCTION trap(text, int) RENAME TO hashtextextended;
+		CREATE FUNCTION trap(varchar, varchar) RETURNS bool LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.canary VALUES (current_user); RETURN true; END$$;
+		CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = trap);
+		CREATE OPERATOR <> (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = trap);
+		CREATE FUNCTION md5(varchar) RETURNS text LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.canary VALUES (current_user); RETURN ''; END$$;
+	X
+	for role in loader postgres; do
+		coded 1 | PGUSER=$role pg-load
+		coded 2 | PGUSER=$role pg-load
+		printf '%s\n' '{"id":1,"units":5}' | sale | PGUSER=$role pg-load
+		sql -c "SELECT units FROM coded ORDER BY code" >got
+		[ "$(cat got)" = $'2\n1' ]
+		sql -c 'DROP TABLE coded, starpipe_state, sale CASCADE'
+	done
+	leave_house
+}
+
+@test "a table that strangers put where pg-load keeps its state or would load is refused" {
+	open_house
+	as_mallory <<-'X'
+		CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.canary VALUES (current_user); RETURN NEW; END$$;
+		CREATE TABLE starpipe_state (source text PRIMARY KEY, steps int8 NOT NULL, state json, receipt jsonb NOT NULL, committed_at timestamptz NOT NULL);
+		CREATE TRIGGER trap BEFORE INSERT ON starpipe_state FOR EACH ROW EXECUTE FUNCTION trap();
+		GRANT ALL ON starpipe_state TO PUBLIC;
+	X
+	for role in loader postgres; do
+		coded 1 >in
+		run -77 env PGUSER=$role pg-load <in
+		[[ $output == *'"public"."starpipe_state": it belongs to role "mallory"'* ]]
+		run -77 env PGUSER=$role pg-load --show-state
+	done
+	as_mallory <<-'X'
+		DROP TABLE starpipe_state;
+		CREATE TABLE coded (code varchar(9) PRIMARY KEY, units int4);
+		CREATE TRIGGER trap BEFORE INSERT ON coded FOR EACH ROW EXECUTE FUNCTION trap();
+		GRANT ALL ON coded TO PUBLIC;
+	X
+	for role in loader postgres; do
+		run -77 env PGUSER=$role pg-load <in
+		[[ $output == *'"public"."coded": it belongs to role "mallory"'* ]]
+	done
+	as_mallory <<<'DROP TABLE coded; CREATE VIEW starpipe_state AS SELECT 1 AS source'
+	run -77 pg-load <in
+	as_mallory <<<'DROP VIEW starpipe_state'
+	# where only those may create to whom it was given, a table may belong to anybody
+	sql -c 'CREATE TABLE coded (code varchar(9) PRIMARY KEY, units int4)' -c 'ALTER TABLE coded OWNER TO mallory' \
+		-c 'REVOKE CREATE ON SCHEMA public FROM PUBLIC'
+	pg-load <in
+	[ "$(sql -c 'SELECT count(*) FROM coded')" = 2 ]
+	leave_house
+}
+
+@test "the members of a role share its state" {
+	sql -c "DROP ROLE IF EXISTS team, ann, bob" -c "CREATE ROLE team" -c "CREATE ROLE ann LOGIN IN ROLE team" -c "CREATE ROLE bob LOGIN IN ROLE team" \
+		-c "CREATE SCHEMA s" -c "GRANT ALL ON SCHEMA s TO team"
+	coded 1 | PGUSER=ann pg-load --schema s
+	sql -c "ALTER TABLE s.starpipe_state OWNER TO team" -c "ALTER TABLE s.coded OWNER TO team"
+	coded 2 | PGUSER=bob pg-load --schema s
+	[ "$(sql -c 'SELECT units FROM s.coded ORDER BY 1')" = $'1\n2' ]
+	sql -c "DROP OWNED BY team, ann, bob CASCADE" -c "DROP ROLE ann, bob, team"
+}
+
+@test "keys of an extension's type are compared by its own operator, also where public is not searched" {
+	open_house
+	sql -c 'CREATE EXTENSION citext' -c 'CREATE TABLE parent (code citext PRIMARY KEY, units int)' \
+		-c 'CREATE TABLE child (id int PRIMARY KEY, code citext REFERENCES parent)' -c "INSERT INTO parent VALUES ('b', 1)" -c "INSERT INTO child VALUES (1, 'B')"
+	t='{"@table":"parent","columns":[{"name":"code","type":"text"},{"name":"units","type":"int4"}],"key":["code"],"mode":"changes"}'
+	printf '%s\n' "$t" '{"code":"a","units":1}' '{"code":"A","units":2}' '{"@end":{"rows":{"parent":2}}}' | pg-load
+	printf '%s\n' "$t" '{"code":"a","units":3}' '{"@delete":"parent","key":{"code":"B"}}' '{"@end":{"rows":{"parent":1}}}' | pg-load
+	[ "$(sql -c 'SELECT * FROM parent ORDER BY code')" = $'a|3|f\nb|1|t' ]
+	leave_house
+}
+
+@test "a lock that a role without rights holds is no pg-load, and one that is says whose it is" {
+	open_house
+	coded 1 | pg-load
+	sql -c 'REVOKE CREATE ON SCHEMA public FROM PUBLIC'
+	coded 2 >in
+	coproc HOLD { PGUSER=mallory exec psql -XAtq; }
+	held="hashtextextended('starpipe 6 public default', 0)"
+	echo "SELECT pg_advisory_lock($held);" >&"${HOLD[1]}"
+	read -r -u "${HOLD[0]}" -t 10 _
+	run -1 --separate-stderr pg-load <in
+	[[ $stderr == *'held by process '*' of role "mallory", application "psql", since '*'may not write starpipe_state'*'SELECT pg_terminate_backend('* ]]
+	sql -c 'GRANT INSERT ON starpipe_state TO mallory'
+	run -73 --separate-stderr pg-load <in
+	[[ $stderr == *'another pg-load'*'(process '*' of role "mallory", application "psql", since '*'nothing was changed'* ]]
+	echo '\q' >&"${HOLD[1]}"
+	wait "$HOLD_PID" || true
+	pg-load <in
+	leave_house
+}
+
+@test "a connection string that cannot be made out does not show its password" {
+	for d in 'postgresql://u:s3cr%ZZt@h/db' 'host=h password=s3cr etww' 'postgresql://u:s3/cr@127.0.0.1/db' 'postgresql://u:s3@cr@127.0.0.1/db' \
+		'host=h port=1password=s3cr' 'mysql://u:s3cr@h/db' 'u:s3cr@h/db' 'postgres://u@h/db?s3cr' 'dbname=postgresql://u:s3cr@h/db' "password='s3cr"; do
+		run -2 --separate-stderr pg-load -d "$d" </dev/null
+		[[ $stderr == 'pg-load: error: cannot make out the connection string'* && $stderr != *s3* && $stderr != *cr@* && $stderr != *etww* ]]
+		run -2 --separate-stderr pg-extract -d "$d"
+		[[ $stderr == 'pg-extract: error: cannot make out the connection string'* && $stderr != *s3* && $stderr != *cr@* && $stderr != *etww* ]]
+	done
+	run -2 --separate-stderr env PGDATABASE='postgresql://u:s3cr@h/db' pg-load </dev/null
+	[[ $stderr != *s3cr* ]]
+	pg-load -d "postgresql://postgres:p%40ss%3A%2F@/load?host=$PGHOST" --show-state
+	pg-load -d "dbname=load password='a b=c'" --show-state
+}
+
 @test "no server is 75, no permission 77, a wrong option or operand 2" {
 	run -75 pg-load -d "host=127.0.0.1 port=1" </dev/null
 	sql -c "DROP ROLE IF EXISTS reader" -c "CREATE ROLE reader LOGIN"
@@ -1066,6 +1197,7 @@ announce() {
 
 @test "a trigger of the warehouse finds its tables by name" {
 	sql <<-'X'
+		REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- before PostgreSQL 15
 		CREATE TABLE staff (id int PRIMARY KEY, name text, pay numeric);
 		CREATE TABLE audit (id int);
 		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NULL; END';
