@@ -30,7 +30,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	char *p;
 
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if ((size_t)(a->end - a->at) < size)
+	if (!a->at || (size_t)(a->end - a->at) < size)
 		add_chunk(a, size > CHUNK ? size : CHUNK);
 	p = a->at;
 	a->at += size;

@@ -24,8 +24,9 @@ int catalog_read(PGconn *conn, const char *schema, const char *const *names, siz
 int catalog_check_names(PGconn *conn, const char *schema, const char *const *names, size_t count,
 			struct err *e);
 
-/* For the rest of the transaction, look up names in the schema, as a person would expect who wrote a
- * query in psql. What strangers may put there is found, too: only the query is to be parsed then. */
+/* For the rest of the transaction, look up names in the schema, as a person would expect who wrote
+ * a query in psql. What strangers may put there is found, too: nothing but the query is to be
+ * parsed then. */
 int catalog_look_in(PGconn *conn, const char *schema, struct err *e);
 
 /* One table with the columns of the result of a query, whose names are looked up in the schema. */

@@ -51,8 +51,8 @@ typedef void (*merge_sql)(struct buf *b, const struct merge *m);
 /* CREATE TABLE, without its key: an index is built faster behind the first rows than with them. */
 void merge_add_create(struct buf *b, const struct merge *m);
 
-/* ADD PRIMARY KEY, empty for MERGE_REPLACE; and of MERGE_HISTORY the index by which the newest version
- * of a key is found, empty for others. */
+/* ADD PRIMARY KEY, empty for MERGE_REPLACE; and of MERGE_HISTORY the index by which the newest
+ * version of a key is found, empty for others. */
 void merge_add_primary_key(struct buf *b, const struct merge *m);
 void merge_add_index(struct buf *b, const struct merge *m);
 

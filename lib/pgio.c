@@ -96,10 +96,11 @@ static int check_conninfo(const char *conninfo, struct err *e)
 	PQconninfoFree(options);
 	if (!wrong)
 		return OK;
-	err_set(e, USAGE, "cannot make out %s", conninfo ? "the connection string" : "PGDATABASE");
+	err_set(e, USAGE, "cannot make out %s",
+		conninfo ? "the connection string" : "PGDATABASE");
 	return err_hint(e, USAGE,
-			"It is key=value pairs, or postgresql://user:password@host:port/database; "
-			"there @ : / ? # %% of a password are %%40 %%3A %%2F %%3F %%23 %%25. Better "
+			"It is key=value pairs, or postgresql://user:password@host:port/database, "
+			"where @ : / ? # %% of a password are %%40 %%3A %%2F %%3F %%23 %%25. Or "
 			"put the password into ~/.pgpass.");
 }
 
@@ -251,8 +252,8 @@ int pgio_query(PGconn *conn, const char *sql, int count, const char *const *para
 			    e);
 }
 
-/* A role that could do all this to us anyway: our own and those that we are members of, the schema's
- * owner, a superuser. A superuser is nobody's member, whatever pg_has_role says. */
+/* A role that could do all this to us anyway: our own and those that we are members of, the
+ * schema's owner, a superuser. A superuser is nobody's member, whatever pg_has_role says. */
 #define TRUSTED(role) \
 	"(" role " = n.nspowner OR EXISTS (SELECT FROM pg_roles AS r, pg_roles AS u" \
 	" WHERE r.oid = " role " AND u.rolname = current_user" \
@@ -267,14 +268,14 @@ static int refuse_relation(const char *name, const char *owner, bool table, stru
 {
 	if (table)
 		err_set(e, NOT_PERMITTED,
-			"cannot use %s: it belongs to role \"%s\", which has neither the schema nor "
-			"this role's rights",
+			"cannot use %s: it belongs to role \"%s\", which has neither the schema "
+			"nor this role's rights",
 			name, owner);
 	else
 		err_set(e, NOT_PERMITTED, "cannot use %s: it is no table", name);
 	return err_hint(e, NOT_PERMITTED,
-			"Somebody may have put it there: see what it is, and drop it. REVOKE CREATE "
-			"ON the schema FROM PUBLIC keeps others out.");
+			"Somebody may have put it there: see what it is, and drop it. REVOKE "
+			"CREATE ON the schema FROM PUBLIC keeps others out.");
 }
 
 int pgio_find_table(PGconn *conn, const char *schema, const char *table, enum pgio_trust trust,
@@ -307,8 +308,8 @@ int pgio_look_in(PGconn *conn, const char *schema, struct err *e)
 {
 	static const char sql[] =
 		"SELECT set_config('search_path', concat_ws(', ', 'pg_catalog',"
-		"  string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname = 'public'), 'pg_temp'),"
-		"  false)"
+		"  string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname = 'public'),"
+		"  'pg_temp'), false)"
 		"  FROM pg_namespace AS n WHERE n.nspname IN ($1, 'public') AND " CLOSED;
 
 	return pgio_query(conn, sql, 1, &schema, NULL, e);

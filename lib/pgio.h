@@ -24,8 +24,9 @@ int pgio_connect(const char *conninfo, PGconn **conn, struct err *e);
 /* The same, to a server process that also takes replication's commands, by pgio_simple only. */
 int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e);
 
-/* Run a statement that must succeed. With res NULL its result is dropped, else PQclear it. Of several
- * statements in sql none is run: what a name or type from outside adds is never a second one. */
+/* Run a statement that must succeed. With res NULL its result is dropped, else PQclear it. Of
+ * several statements in sql none is run: what a name or type from outside adds is never a second
+ * one. */
 int pgio_exec(PGconn *conn, const char *sql, PGresult **res, struct err *e);
 
 /* The same for text that is constant, which may be several statements; and for the commands of
@@ -50,8 +51,8 @@ static inline const char *pgio_value(const PGresult *res, int row, int column)
 int pgio_failed(PGconn *conn, const PGresult *res, struct err *e, const char *what);
 
 /* Is there a relation of that name? NOT_PERMITTED if strangers made it, that is, anybody but this
- * session's role and those that it is a member of, the schema's owner and superusers: what they have
- * attached to it would run with our rights. */
+ * session's role and those that it is a member of, the schema's owner and superusers: what they
+ * have attached to it would run with our rights. */
 enum pgio_trust {
 	PGIO_OWN,  /* it must be a table, and not a stranger's */
 	PGIO_GIVEN /* a stranger's is fine where only those may create: they have put it there */

@@ -106,7 +106,8 @@ static int check_name(const struct target *t, const char *what, const char *name
 
 static int check_names(const struct target *t, struct err *e)
 {
-	static const char *const reserved[] = { "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid" };
+	static const char *const reserved[] = { "tableoid", "xmin", "cmin",
+						"xmax",     "cmax", "ctid" };
 	const struct wire_table *w = t->merge.table;
 	int rc = check_name(t, "table", w->name, e);
 
@@ -172,8 +173,8 @@ static int create(struct target *t, PGconn *conn, struct err *e)
 }
 
 /* A column's type is what its domain, if it has one, is made of: that decides how its text looks.
- * Keys are compared as an index of the type compares them: an operator found by search_path could be
- * anybody's. Arrays, enums and the like have theirs in pg_catalog. */
+ * Keys are compared as an index of the type compares them: an operator found by search_path could
+ * be anybody's. Arrays, enums and the like have theirs in pg_catalog. */
 static const char describe_sql[] =
 	"WITH RECURSIVE base AS ("
 	"  SELECT attnum, atttypid AS type FROM pg_attribute"
@@ -370,6 +371,8 @@ static int keep_view(struct target *t, PGconn *conn, struct err *e)
 	struct buf table = { 0 }, name = { 0 }, view = { 0 };
 	const char *params[4] = { t->merge.schema };
 	PGresult *res = NULL;
+	struct err why;
+	bool there;
 	int rc;
 
 	pg_add_qualified(&table, t->merge.schema, t->merge.table->name);
@@ -378,6 +381,15 @@ static int keep_view(struct target *t, PGconn *conn, struct err *e)
 		log_info("table \"%s\" gets no view: its name would be too long",
 			 t->merge.table->name);
 		rc = OK;
+		goto done;
+	}
+	rc = pgio_find_table(conn, t->merge.schema, name.data, PGIO_GIVEN, &there, &why);
+	if (rc != OK) { /* a stranger's view is no reason not to load */
+		if (rc != NOT_PERMITTED)
+			*e = why;
+		else
+			log_warning("%s", why.msg);
+		rc = rc == NOT_PERMITTED ? OK : rc;
 		goto done;
 	}
 	pg_add_qualified(&view, t->merge.schema, name.data);

@@ -150,8 +150,8 @@ static int lost_race(const char *who, struct err *e)
 		       source, schema, who);
 }
 
-/* The advisory lock $1 has been taken by whom? And may that role write the table $2 of schema $3, or
- * make it? */
+/* Who has taken the advisory lock $1? And may that role write the table $2 of schema $3, or make
+ * it? */
 static const char holder_sql[] =
 	"SELECT a.pid, a.usename, a.application_name, a.backend_start::timestamptz(0),"
 	"  coalesce(has_table_privilege(a.usesysid, to_regclass($2)::oid, 'INSERT'),"
@@ -186,8 +186,8 @@ static int tell_holder(struct load *l, const char *name, struct err *e)
 							pgio_value(res, 0, H_SINCE));
 	if (*pgio_value(res, 0, H_MAY) == 'f') {
 		rc = err_set(e, FAILED,
-			     "the lock of source \"%s\" in schema \"%s\" is held by %s: it is no "
-			     "pg-load, for the role may not write starpipe_state",
+			     "the lock of source \"%s\" in schema \"%s\" is held by %s: it is "
+			     "no pg-load, for the role may not write starpipe_state",
 			     source, schema, who.data);
 		err_hint(e, rc, "SELECT pg_terminate_backend(%s);", pgio_value(res, 0, H_PID));
 	} else {

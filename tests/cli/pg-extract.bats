@@ -142,3 +142,41 @@ tables_of() { jq -r 'select(has("@table") and has("columns")) | ."@table"'; }
 	run -65 --separate-stderr pg-extract -d dbname=ascii t
 	[[ "$stderr" == *'table "t": row 2: column "x": '*UTF-8* ]]
 }
+
+@test "an operator that strangers put into the schema of a query is not called by our own queries" {
+	q "DROP ROLE IF EXISTS mallory; CREATE ROLE mallory LOGIN; GRANT CREATE ON SCHEMA public TO mallory; CREATE TABLE t (id int, e interval(3))"
+	psql -qX -v ON_ERROR_STOP=1 -d "$db user=mallory" <<-'X'
+		CREATE FUNCTION trap(oid, regnamespace) RETURNS bool LANGUAGE plpgsql AS $$BEGIN RAISE 'mallory is %', current_user; END$$;
+		CREATE OPERATOR <> (LEFTARG = oid, RIGHTARG = regnamespace, FUNCTION = trap);
+		CREATE FUNCTION regexp_replace(text, varchar, varchar) RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE 'mallory is %', current_user; END$$;
+	X
+	run -0 --separate-stderr pg-extract -d "$db" -q 'SELECT * FROM t' --table t
+	[[ "${lines[0]}" == *'"id","type":"int4"'*'"type":"interval(3)"'* ]]
+	q "DROP OWNED BY mallory; DROP ROLE mallory"
+}
+
+@test "names that mean something in SQL or JSON are names" {
+	local name=$'a"\n); DROP TABLE canary; --'
+	psql -qX -v ON_ERROR_STOP=1 -d "$db" -v "n=$name" -v "type=a $name" <<-'X'
+		CREATE TABLE canary (a int);
+		CREATE TYPE :"type" AS ENUM (:'n');
+		CREATE TABLE :"n" (:"n" :"type" PRIMARY KEY);
+		INSERT INTO :"n" VALUES (:'n');
+	X
+	local source=$db
+	fresh_db names
+	q 'CREATE TABLE canary (a int)'
+	run -0 bash -o pipefail -c "pg-extract -d '$source' --exclude canary | pg-load -d '$db'"
+	[ "$(psql -qXAt -d "$db" -v "n=$name" <<<"SELECT count(*) FROM :\"n\" WHERE :\"n\" = :'n'")" = 1 ]
+	[ "$(q 'SELECT count(*) FROM canary')$(psql_at "$source" 'SELECT count(*) FROM canary')" = 00 ]
+}
+
+@test "an array whose elements are not set apart by commas is its text" {
+	q "CREATE TYPE odd; CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+	   CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+	   CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = text, DELIMITER = ':');
+	   CREATE TABLE t (o odd[], b box[]); INSERT INTO t VALUES ('{a:b}', '{(1,1),(0,0);(2,2),(0,0)}')"
+	run -0 pg-extract -d "$db" t
+	[[ "${lines[0]}" == *'"o","type":"text"'*'"type":"box[]"'* ]]
+	[ "${lines[1]}" = '{"o":"{a:b}","b":["(1,1),(0,0)","(2,2),(0,0)"]}' ]
+}

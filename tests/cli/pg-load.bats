@@ -1098,7 +1098,13 @@ coded() {
 	done
 	as_mallory <<<'DROP TABLE coded; CREATE VIEW starpipe_state AS SELECT 1 AS source'
 	run -77 pg-load <in
-	as_mallory <<<'DROP VIEW starpipe_state'
+	as_mallory <<<'DROP VIEW starpipe_state; CREATE VIEW current_sale AS SELECT 1 AS units'
+	printf '%s\n' '{"id":1,"units":5}' | sale >facts
+	run -0 --separate-stderr env PGUSER=loader pg-load <facts
+	[[ $stderr == *'warning: cannot use "public"."current_sale": it belongs to role "mallory"'* ]]
+	[ "$(sql -c 'SELECT * FROM current_sale')" = 1 ]
+	as_mallory <<<'DROP VIEW current_sale'
+	sql -c 'DROP TABLE sale, starpipe_state'
 	# where only those may create to whom it was given, a table may belong to anybody
 	sql -c 'CREATE TABLE coded (code varchar(9) PRIMARY KEY, units int4)' -c 'ALTER TABLE coded OWNER TO mallory' \
 		-c 'REVOKE CREATE ON SCHEMA public FROM PUBLIC'
