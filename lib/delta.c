@@ -781,7 +781,7 @@ static void read_note(struct delta *d, const struct json *note)
 	if (!json_int(json_get(note, "step"), &n) || n < 0)
 		return;
 	d->step = (uint64_t)n;
-	for (size_t i = 0; i < json_count(tables); i++) {
+	for (size_t i = 0; i < json_members(tables); i++) {
 		const char *name;
 		const struct json *table = json_member(tables, i, &name);
 		const char *columns = json_string(json_get(table, "columns"));

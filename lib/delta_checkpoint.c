@@ -185,7 +185,7 @@ static bool add_value(struct leaf *l, const struct json *value)
 /* definition is that of a map that is there. */
 static void add_map(struct leaf *keys, struct leaf *values, const struct json *map, int definition)
 {
-	size_t count = json_count(map);
+	size_t count = json_members(map);
 
 	if (!map || !count) {
 		add_level(keys, map ? definition : definition - 1, 0);

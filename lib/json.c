@@ -12,23 +12,158 @@ static yajl_val val(const struct json *j)
 	return (yajl_val)(void *)(uintptr_t)j;
 }
 
+/* --- escapes of Unicode --- */
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+static unsigned hex4(const char *p)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned char c = (unsigned char)p[i];
+
+		n = n << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return n;
+}
+
+/* s starts with \uXXXX; *c is its character. Returns the bytes used, 0 for half a surrogate pair.
+ */
+static size_t unicode_escape(struct str s, unsigned *c)
+{
+	unsigned low;
+
+	*c = hex4(s.data + 2);
+	if (*c < 0xd800 || *c > 0xdfff)
+		return 6;
+	if (*c > 0xdbff || s.len < 12 || s.data[6] != '\\' || s.data[7] != 'u')
+		return 0;
+	low = hex4(s.data + 8);
+	if (low < 0xdc00 || low > 0xdfff)
+		return 0;
+	*c = 0x10000 + ((*c - 0xd800) << 10) + (low - 0xdc00);
+	return 12;
+}
+
+/* --- what yajl is shown --- */
+
+static int refuse(size_t at, const char *why, struct err *e)
+{
+	return err_set(e, BAD_DATA, "invalid JSON at byte %zu: %s", at + 1, why);
+}
+
+/* s[*at] is the u of an escape; *at ends on its last byte, that of the second where two make one
+ * character. */
+static int check_unicode(struct str s, size_t *at, struct err *e)
+{
+	struct str escape = { s.data + *at - 1, s.len - (*at - 1) };
+	size_t used = 6, digits = 2;
+	unsigned c;
+
+	while (digits < 6 && digits < escape.len && is_hex(escape.data[digits]))
+		digits++;
+	if (digits < 6)
+		return refuse(*at, "\\u wants four hexadecimal digits", e);
+	for (size_t i = 8; i < 12 && i < escape.len; i++)
+		if (!is_hex(escape.data[i])) /* then it is no second half */
+			escape.len = 6;
+	used = unicode_escape(escape, &c);
+	if (used == 0)
+		return refuse(*at, "half a surrogate pair", e);
+	if (c == 0)
+		return refuse(*at, "text cannot hold the character \\u0000", e);
+	*at += used - 2;
+	return OK;
+}
+
+/* *at is a string's opening quote and ends on the closing one. */
+static int check_string(struct str s, size_t *at, struct err *e)
+{
+	int rc;
+
+	for (++*at; *at < s.len && s.data[*at] != '"'; ++*at) {
+		if ((unsigned char)s.data[*at] < 0x20)
+			return refuse(*at, "a control character in a string", e);
+		if (s.data[*at] != '\\')
+			continue;
+		if (++*at < s.len && s.data[*at] == 'u' && (rc = check_unicode(s, at, e)) != OK)
+			return rc;
+	}
+	return *at < s.len ? OK : refuse(s.len, "the text ends too early", e);
+}
+
+/* Everything but the grammar, which yajl knows, of what is inside of the outermost value. */
+static int check(struct str s, size_t most_depth, struct err *e)
+{
+	bool begun = false, ended = false;
+	size_t depth = 0;
+	int rc;
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+			ended = begun && depth == 0;
+			continue;
+		}
+		if (ended)
+			return refuse(i, "text behind the value", e);
+		begun = true;
+		if (c == '"') {
+			if ((rc = check_string(s, &i, e)) != OK)
+				return rc;
+			ended = depth == 0;
+		} else if (c == '{' || c == '[') {
+			if (++depth > most_depth)
+				return refuse(i, "nested too deeply", e);
+		} else if (c == '}' || c == ']') {
+			if (depth == 0)
+				return refuse(i, "not a JSON value", e);
+			ended = --depth == 0;
+		} else if (c <= 0x20 || c > 0x7e || c == '/') { /* yajl takes comments and \v */
+			return refuse(i, "not a JSON value", e);
+		}
+	}
+	return OK;
+}
+
+int json_parse_within(struct str text, size_t most_bytes, size_t most_depth, struct json **doc,
+		      struct err *e)
+{
+	size_t bad = text.len <= most_bytes ? str_bad_utf8(text) : 0;
+	char why[512] = "";
+	yajl_val v;
+	char *z;
+	int rc;
+
+	*doc = NULL;
+	if (text.len > most_bytes)
+		return err_set(e, BAD_DATA, "the JSON text is longer than %zu bytes", most_bytes);
+	if (bad < text.len)
+		return refuse(bad, "invalid UTF-8", e);
+	if ((rc = check(text, most_depth, e)) != OK)
+		return rc;
+	z = xmalloc(text.len + 2);
+	memcpy(z, text.data, text.len);
+	memcpy(z + text.len, " ", 2); /* it overlooks half a token at the end */
+	v = yajl_tree_parse(z, why, sizeof(why));
+	free(z);
+	*doc = (struct json *)(void *)v;
+	why[strcspn(why, "\n")] = '\0';
+	return v ? OK : err_set(e, BAD_DATA, "invalid JSON: %s",
+				why[0] ? why : "unexpected end of text");
+}
+
 int json_parse(struct str text, struct json **doc, struct err *e)
 {
-	char why[512] = "";
-	char *z = xstrndup(text.data, text.len); /* yajl_tree wants a NUL */
-	yajl_val v = strlen(z) == text.len ? yajl_tree_parse(z, why, sizeof(why)) : NULL;
-	int rc = OK;
-
-	free(z);
-	if (v) {
-		*doc = (struct json *)(void *)v;
-	} else {
-		why[strcspn(why, "\n")] = '\0';
-		rc = err_set(e, BAD_DATA, "invalid JSON: %s",
-			     why[0] ? why : "unexpected end of text");
-	}
-	return rc;
+	return json_parse_within(text, JSON_MOST_BYTES, JSON_MOST_DEPTH, doc, e);
 }
+
+/* --- documents --- */
 
 void json_free(struct json *doc)
 {
@@ -40,7 +175,7 @@ const struct json *json_get(const struct json *object, const char *key)
 {
 	const char *name;
 
-	for (size_t i = 0, n = json_count(object); i < n; i++) {
+	for (size_t i = 0, n = json_members(object); i < n; i++) {
 		const struct json *v = json_member(object, i, &name);
 
 		if (v && strcmp(name, key) == 0)
@@ -56,17 +191,20 @@ const struct json *json_at(const struct json *array, size_t i)
 	return (const struct json *)(void *)val(array)->u.array.values[i];
 }
 
-size_t json_count(const struct json *j)
+size_t json_count(const struct json *array)
 {
-	if (!j)
-		return 0;
-	return YAJL_IS_ARRAY(val(j)) ? val(j)->u.array.len :
-	       YAJL_IS_OBJECT(val(j)) ? val(j)->u.object.len : 0;
+	return array && YAJL_IS_ARRAY(val(array)) ? val(array)->u.array.len : 0;
+}
+
+size_t json_members(const struct json *object)
+{
+	return object && YAJL_IS_OBJECT(val(object)) ? val(object)->u.object.len : 0;
 }
 
 const struct json *json_member(const struct json *object, size_t i, const char **key)
 {
-	if (!object || !YAJL_IS_OBJECT(val(object)) || i >= val(object)->u.object.len)
+	*key = NULL;
+	if (i >= json_members(object))
 		return NULL;
 	*key = val(object)->u.object.keys[i];
 	return (const struct json *)(void *)val(object)->u.object.values[i];
@@ -98,6 +236,8 @@ bool json_null(const struct json *j)
 {
 	return j && YAJL_IS_NULL(val(j));
 }
+
+/* --- text --- */
 
 void json_add_string(struct buf *b, struct str s)
 {
@@ -134,18 +274,6 @@ void json_add_string(struct buf *b, struct str s)
 	buf_addch(b, '"');
 }
 
-static unsigned hex4(const char *p)
-{
-	unsigned n = 0;
-
-	for (int i = 0; i < 4; i++) {
-		unsigned char c = (unsigned char)p[i];
-
-		n = n << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	return n;
-}
-
 /* c as UTF-8; returns its length. */
 static size_t put_utf8(char out[4], unsigned c)
 {
@@ -167,24 +295,6 @@ static size_t put_utf8(char out[4], unsigned c)
 		out[n++] = (char)(0x80 | (c & 63));
 	}
 	return n;
-}
-
-/* s starts with \uXXXX; *c is its character. Returns the bytes used, 0 for half a surrogate pair.
- */
-static size_t unicode_escape(struct str s, unsigned *c)
-{
-	unsigned low;
-
-	*c = hex4(s.data + 2);
-	if (*c < 0xd800 || *c > 0xdfff)
-		return 6;
-	if (*c > 0xdbff || s.len < 12 || s.data[6] != '\\' || s.data[7] != 'u')
-		return 0;
-	low = hex4(s.data + 8);
-	if (low < 0xdc00 || low > 0xdfff)
-		return 0;
-	*c = 0x10000 + ((*c - 0xd800) << 10) + (low - 0xdc00);
-	return 12;
 }
 
 int json_unescape_one(struct str s, char out[4], size_t *out_len, size_t *used, struct err *e)

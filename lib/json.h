@@ -18,15 +18,30 @@
 
 struct json;
 
-/* BAD_DATA with yajl's reason on one line. text need not be NUL-terminated. */
+enum {
+	JSON_MOST_BYTES = 64 << 20, /* of a document; it takes up to 48 times its bytes of memory */
+	JSON_MOST_DEPTH = 200       /* of arrays and objects in each other */
+};
+
+/* BAD_DATA, with the reason on one line, for what RFC 8259 does not call one JSON text, for bytes
+ * that are not UTF-8, text that a string of C or PostgreSQL cannot hold (U+0000, half a surrogate
+ * pair), and more than the most above: yajl sees nothing of what is wrong in one of these ways.
+ * text need not be NUL-terminated. *doc is NULL then. */
 int json_parse(struct str text, struct json **doc, struct err *e);
+
+/* The same with limits of one's own. Whoever walks the document by recursion chooses the depth
+ * for it; json_free recurses with less than 100 bytes of stack a level. */
+int json_parse_within(struct str text, size_t most_bytes, size_t most_depth, struct json **doc,
+		      struct err *e);
 void json_free(struct json *doc);
 
 const struct json *json_get(const struct json *object, const char *key);
 const struct json *json_at(const struct json *array, size_t i);
-size_t json_count(const struct json *array_or_object);
+size_t json_count(const struct json *array);    /* of its elements */
+size_t json_members(const struct json *object); /* how many it has */
 
-/* The i-th member of an object; *key is valid as long as the document. */
+/* The i-th member of an object; *key is valid as long as the document, and NULL where there is no
+ * such member. */
 const struct json *json_member(const struct json *object, size_t i, const char **key);
 
 const char *json_string(const struct json *j);  /* NULL unless a string */

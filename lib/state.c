@@ -180,7 +180,7 @@ int state_read(const char *path, struct json **doc, struct err *e)
 	} else if (rc == OK && text.data[strspn(text.data, " \t\r\n")] != '{') {
 		rc = err_set(e, BAD_DATA, "state file %s holds no state", path);
 	}
-	if (rc != OK || json_count(*doc) == 0) {
+	if (rc != OK || json_members(*doc) == 0) {
 		json_free(*doc);
 		*doc = NULL;
 	}

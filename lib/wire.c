@@ -259,7 +259,7 @@ static int on_end(struct wire_reader *r, const struct json *doc, struct err *e)
 	const struct json *rows = json_get(doc, "rows");
 	size_t told = 0;
 
-	for (size_t i = 0; i < json_count(rows); i++) {
+	for (size_t i = 0; i < json_members(rows); i++) {
 		const char *name;
 		int64_t n;
 		const struct json *count = json_member(rows, i, &name);
