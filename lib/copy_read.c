@@ -4,6 +4,8 @@
 #include "json.h"
 #include "scan.h"
 
+enum { MAX_DIMENSIONS = 6 }; /* PostgreSQL's MAXDIM */
+
 /* --- COPY's escapes --- */
 
 /* The character a backslash and c stand for in COPY's text output. */
@@ -62,25 +64,55 @@ void copy_plain(struct buf *b, struct str s)
 
 /* --- values of plain text --- */
 
+static size_t digits(struct str s, size_t at)
+{
+	while (at < s.len && s.data[at] >= '0' && s.data[at] <= '9')
+		at++;
+	return at;
+}
+
+/* Is it JSON's, too? NaN and Infinity are not, nor what no PostgreSQL sends. */
 static bool is_number(struct str s)
 {
-	char last = s.len ? s.data[s.len - 1] : 'x'; /* NaN, Infinity end in a letter */
+	size_t at = s.len && s.data[0] == '-', end = digits(s, at);
 
-	return last >= '0' && last <= '9';
+	if (end == at || (s.data[at] == '0' && end > at + 1))
+		return false;
+	if (end < s.len && s.data[end] == '.') {
+		at = end + 1;
+		if ((end = digits(s, at)) == at)
+			return false;
+	}
+	if (end < s.len && (s.data[end] | 0x20) == 'e') {
+		at = end + 1;
+		at += at < s.len && (s.data[at] == '+' || s.data[at] == '-');
+		if ((end = digits(s, at)) == at)
+			return false;
+	}
+	return end == s.len;
+}
+
+/* Does it stand in a JSON string as it is? */
+static bool is_plain(struct str s)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < s.len; i++)
+		plain &= (unsigned char)s.data[i] >= 0x20 && s.data[i] != '"' && s.data[i] != '\\';
+	return plain;
 }
 
 /* 2024-02-29 10:11:12+00 BC to 2024-02-29T10:11:12Z BC */
 static void add_timestamp(struct buf *b, struct str s, bool zone)
 {
-	const char *blank = memchr(s.data, ' ', s.len);
-	const char *end = s.data + s.len, *era = end;
+	const char *end = s.data + s.len;
+	const char *era = s.len > 3 && memcmp(end - 3, " BC", 3) == 0 ? end - 3 : end;
+	const char *blank = memchr(s.data, ' ', (size_t)(era - s.data));
 
-	if (!blank) { /* infinity */
+	if (!blank || !is_plain(s)) { /* infinity, or of no PostgreSQL */
 		json_add_string(b, s);
 		return;
 	}
-	if (s.len > 3 && memcmp(end - 3, " BC", 3) == 0)
-		era = end - 3;
 	buf_addch(b, '"');
 	buf_add(b, s.data, (size_t)(blank - s.data));
 	buf_addch(b, 'T');
@@ -151,7 +183,8 @@ static void add_value(struct buf *b, enum pg_base base, struct str s, bool in_ar
 
 /* --- arrays: array_out's text, {1,NULL,"a b"} --- */
 
-static void add_element(struct buf *b, const struct pg_type *t, struct str s, size_t *at,
+/* False if a quote or a backslash has nothing behind it. */
+static bool add_element(struct buf *b, const struct pg_type *t, struct str s, size_t *at,
 			struct buf *text)
 {
 	bool quoted = s.data[*at] == '"';
@@ -160,8 +193,8 @@ static void add_element(struct buf *b, const struct pg_type *t, struct str s, si
 	buf_reset(text);
 	while (i < s.len &&
 	       (quoted ? s.data[i] != '"' : s.data[i] != t->delimiter && s.data[i] != '}')) {
-		if (s.data[i] == '\\')
-			i++;
+		if (s.data[i] == '\\' && ++i == s.len)
+			return false;
 		buf_addch(text, s.data[i++]);
 	}
 	*at = i + quoted;
@@ -169,29 +202,50 @@ static void add_element(struct buf *b, const struct pg_type *t, struct str s, si
 		buf_addz(b, "null");
 	else
 		add_value(b, t->base, buf_str(text), true);
+	return *at <= s.len;
 }
 
+/* False for what is no array from the first to the last byte. */
+static bool add_elements(struct buf *b, const struct pg_type *t, struct str s, struct buf *text)
+{
+	bool wanted = true, opened = false; /* an element; just now, so that it may be empty */
+	size_t i = 0, depth = 0;
+
+	do {
+		char c = i < s.len ? s.data[i] : '\0';
+
+		if (wanted && c == '{' && depth < MAX_DIMENSIONS) {
+			buf_addch(b, '[');
+			depth++;
+			opened = true;
+			i++;
+		} else if (depth && c == '}' && (!wanted || opened)) {
+			buf_addch(b, ']');
+			depth--;
+			wanted = opened = false;
+			i++;
+		} else if (!wanted && c == t->delimiter) {
+			buf_addch(b, ',');
+			wanted = true;
+			i++;
+		} else if (depth && wanted && i < s.len && add_element(b, t, s, &i, text)) {
+			wanted = opened = false;
+		} else {
+			return false;
+		}
+	} while (depth);
+	return i == s.len;
+}
+
+/* Bounds of its own, [2:3]={1,2}, and what no PostgreSQL sends, stay text. */
 static void add_array(struct buf *b, const struct pg_type *t, struct str s)
 {
 	struct buf text = { 0 };
-	size_t i = 0;
+	size_t start = b->len;
 
-	if (s.len == 0 || s.data[0] != '{') { /* bounds of its own: [2:3]={1,2} stays text */
+	if (!add_elements(b, t, s, &text)) {
+		b->len = start;
 		json_add_string(b, s);
-		return;
-	}
-	while (i < s.len) {
-		char c = s.data[i];
-
-		if (c == '{' || c == '}') {
-			buf_addch(b, c == '{' ? '[' : ']');
-			i++;
-		} else if (c == t->delimiter) {
-			buf_addch(b, ',');
-			i++;
-		} else {
-			add_element(b, t, s, &i, &text);
-		}
 	}
 	buf_release(&text);
 }

@@ -23,6 +23,7 @@ struct csvio {
 	const char *name;
 	csvio_row on_row;
 	void *arg;
+	int ended_by;                /* the last row: CR or LF, 0 when more has come */
 	bool begun;                  /* the first bytes may be a byte order mark */
 	struct err *e;               /* of the call of csvio_feed that runs */
 	int rc;
@@ -38,6 +39,7 @@ static void on_field(void *data, size_t len, void *arg)
 {
 	struct csvio *r = arg;
 
+	r->ended_by = 0;
 	if (r->rc == OK && r->text.len + r->count + len > r->max_row)
 		r->rc = too_long(r, r->max_row, "bytes");
 	if (r->rc == OK && r->count == MAX_FIELDS)
@@ -50,13 +52,18 @@ static void on_field(void *data, size_t len, void *arg)
 		buf_add(&r->text, data, len);
 }
 
+/* Called for each CR and LF that ends a row or stands alone. */
 static void on_row_end(int c, void *arg)
 {
 	struct csvio *r = arg;
+	bool crlf = c == CSV_LF && r->ended_by == CSV_CR;
 	size_t at = 0;
 
-	(void)c;
-	if (r->rc != OK)
+	r->ended_by = c;
+	if (r->count == 0 && !crlf && c != -1)
+		on_field(NULL, 0, r); /* an empty line */
+	r->ended_by = c;
+	if (r->rc != OK || r->count == 0)
 		return;
 	r->row++;
 	for (size_t i = 0; i < r->count; i++) {
@@ -85,7 +92,8 @@ int csvio_open(struct csvio **c, const char *name, char delimiter, uint64_t max_
 {
 	*c = xcalloc(1, sizeof(**c));
 	**c = (struct csvio){ .max_row = max_row, .name = name, .on_row = on_row, .arg = arg };
-	if (csv_init(&(*c)->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL) != 0)
+	if (csv_init(&(*c)->parser, 
+		     CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL | CSV_REPALL_NL) != 0)
 		return err_set(e, FAILED, "could not start the CSV parser");
 	csv_set_delim(&(*c)->parser, (unsigned char)delimiter);
 	csv_set_space_func(&(*c)->parser, no_space);

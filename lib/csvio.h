@@ -1,7 +1,9 @@
 /* csvio.h - CSV in and out, by libcsv (csvio.c is the only place that includes it).
  *
  * RFC 4180 with PostgreSQL's reading of nothing: an unquoted empty field is NULL, a quoted one the
- * empty text. CR LF, LF and a byte order mark are taken. Malformed quoting, a row that is cut off
+ * empty text. So an empty line is a row of one NULL, where rows have one column, and for the
+ * others it is the caller's to pass over. CR LF, LF and a byte order mark are taken. Malformed
+ * quoting, a row that is cut off
  * and bytes that are not UTF-8 are BAD_DATA, naming the row (the header is row 1). */
 #ifndef STARPIPE_CSVIO_H
 #define STARPIPE_CSVIO_H
@@ -22,6 +24,11 @@ struct csv_cell {
 /* One row; what it returns other than OK ends the reading. */
 typedef int (*csvio_row)(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
 			 struct err *e);
+
+static inline bool csvio_is_empty_line(const struct csv_cell *cells, size_t count)
+{
+	return count == 1 && cells[0].null;
+}
 
 /* Read fd to its end. name is for messages; max_row bounds a row's bytes, a longer one is BAD_DATA
  * before it is in memory. */

@@ -64,6 +64,8 @@ int csvrow_add(struct csvrow *c, const struct field *fields, struct buf *b, stru
 		copy_plain(&c->plain, buf_str(&c->copy));
 		csvio_add(b, buf_str(&c->plain), c->delimiter);
 	}
+	if (!written) /* an empty line is NULL of one column */
+		return err_set(e, BAD_DATA, "CSV has no form for a row without columns");
 	buf_addch(b, '\n');
 	return OK;
 }

@@ -25,7 +25,8 @@ void csvrow_init(struct csvrow *c, const struct wire_table *t, char delimiter,
 		 const char *null_text);
 void csvrow_release(struct csvrow *c);
 
-/* Append the columns' names, or a row, each with its line break. Failures name the column. */
+/* Append the columns' names, or a row, each with its line break. Failures name the column; a row
+ * without columns is one. */
 void csvrow_add_header(const struct csvrow *c, struct buf *b);
 int csvrow_add(struct csvrow *c, const struct field *fields, struct buf *b, struct err *e);
 

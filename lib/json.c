@@ -186,14 +186,19 @@ const struct json *json_get(const struct json *object, const char *key)
 
 const struct json *json_at(const struct json *array, size_t i)
 {
-	if (!array || !YAJL_IS_ARRAY(val(array)) || i >= val(array)->u.array.len)
+	if (i >= json_count(array))
 		return NULL;
 	return (const struct json *)(void *)val(array)->u.array.values[i];
 }
 
+bool json_is_array(const struct json *j)
+{
+	return j && YAJL_IS_ARRAY(val(j));
+}
+
 size_t json_count(const struct json *array)
 {
-	return array && YAJL_IS_ARRAY(val(array)) ? val(array)->u.array.len : 0;
+	return json_is_array(array) ? val(array)->u.array.len : 0;
 }
 
 size_t json_members(const struct json *object)

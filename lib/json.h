@@ -47,6 +47,7 @@ const struct json *json_member(const struct json *object, size_t i, const char *
 const char *json_string(const struct json *j);  /* NULL unless a string */
 const char *json_number(const struct json *j);  /* its text; NULL unless a number */
 bool json_int(const struct json *j, int64_t *n);
+bool json_is_array(const struct json *j);
 bool json_true(const struct json *j);
 bool json_null(const struct json *j);           /* the value null, that is: it is there */
 

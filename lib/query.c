@@ -438,6 +438,8 @@ static int file_row(void *arg, const struct csv_cell *cells, size_t count, uint6
 
 	if (row == 1 && file->header)
 		return OK;
+	if (csvio_is_empty_line(cells, count) && file->column_count != 1)
+		return OK;
 	if (count != file->column_count)
 		return err_set(e, BAD_DATA, "%s: row %llu has %zu columns where %zu are declared",
 			       file->path, (unsigned long long)row, count, file->column_count);

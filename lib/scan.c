@@ -280,15 +280,18 @@ void scan_keys_release(struct scan_keys *k)
 
 /* The column of a key that did not come where it was expected: compare the quoted forms, and
  * the unescaped ones only for a key that was written with escapes of its own. */
-static size_t find_key(const struct scan_keys *k, struct str key, bool first)
+static size_t find_key(const struct scan_keys *k, struct str key, size_t guess, bool first)
 {
 	struct buf plain = { 0 }, again = { 0 };
 	struct err ignored;
 	size_t i;
 
-	for (i = 0; i < k->count; i++)
+	for (size_t n = 0; n < k->count; n++) { /* the next ones first: some may be left out */
+		i = guess + n < k->count ? guess + n : guess + n - k->count;
 		if (str_eq(k->quoted[i], key))
 			return i;
+	}
+	i = k->count;
 	if (json_unescape(&plain, (struct str){ key.data + 1, key.len - 2 }, &ignored) == OK) {
 		struct str name = buf_str(&plain);
 
@@ -306,7 +309,7 @@ static size_t find_key(const struct scan_keys *k, struct str key, bool first)
 int scan_row(struct str line, const struct scan_keys *k, struct field *fields, struct err *e)
 {
 	struct cursor c = { line.data, line.data + line.len, line.data, e };
-	size_t guess = 0;
+	size_t guess = 0, found = 0;
 	bool first = true;
 	int rc;
 
@@ -332,7 +335,7 @@ int scan_row(struct str line, const struct scan_keys *k, struct field *fields, s
 
 			if ((rc = scan_key(&c, &key)) != OK)
 				return rc;
-			i = find_key(k, key, first);
+			i = find_key(k, key, guess, first);
 			if (i == k->count)
 				return err_set(e, BAD_DATA, "column %.*s was not announced",
 					       STR_ARG(key));
@@ -343,6 +346,7 @@ int scan_row(struct str line, const struct scan_keys *k, struct field *fields, s
 		if ((rc = scan_any(&c, &fields[i])) != OK)
 			return rc;
 		guess = i + 1;
+		found++;
 		first = false;
 		skip_blanks(&c);
 		if (c.p == c.end || *c.p != ',')
@@ -354,6 +358,9 @@ closed:
 	if (c.p == c.end || *c.p != '}')
 		return fail(&c, "a comma or } is missing");
 	c.p++;
+	for (size_t i = 0; found < k->count && i < k->count; i++)
+		if (fields[i].kind == F_ABSENT)
+			fields[i] = (struct field){ .text = STR("") };
 	skip_blanks(&c);
 	return c.p == c.end ? OK : fail(&c, "text behind the object");
 }
@@ -390,7 +397,7 @@ int scan_member(struct str object, size_t *at, struct str *key, struct field *va
 
 	if (rc != OK)
 		return rc;
-	value->kind = F_ABSENT;
+	*value = (struct field){ .text = STR("") };
 	if (!done && ((rc = scan_key(&c, key)) != OK || (rc = scan_any(&c, value)) != OK))
 		return rc;
 	*at = (size_t)(c.p - c.start);
@@ -405,7 +412,7 @@ int scan_element(struct str array, size_t *at, struct field *value, struct err *
 
 	if (rc != OK)
 		return rc;
-	value->kind = F_ABSENT;
+	*value = (struct field){ .text = STR("") };
 	if (!done && (rc = scan_any(&c, value)) != OK)
 		return rc;
 	*at = (size_t)(c.p - c.start);

@@ -33,7 +33,8 @@ void scan_keys_init(struct scan_keys *k, const char *const *names, size_t count)
 void scan_keys_release(struct scan_keys *k);
 
 /* Fill fields[0..k->count). A key that is not among k, or comes twice, and a line that is not one
- * JSON object is BAD_DATA; the message has the byte's position where there is one. A first key
+ * JSON object is BAD_DATA; the message has the byte's position where there is one. A field that
+ * did not come is F_ABSENT with an empty text. A first key
  * with a doubled @ counts as the name with one (starpipe-wire(5)). */
 int scan_row(struct str line, const struct scan_keys *k, struct field *fields, struct err *e);
 

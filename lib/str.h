@@ -2,6 +2,7 @@
 #ifndef STARPIPE_STR_H
 #define STARPIPE_STR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +14,8 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
-/* for printf's "%.*s" */
-#define STR_ARG(s) (int)(s).len, (s).data
+/* for printf's "%.*s": a text that is longer than an int tells would have no end */
+#define STR_ARG(s) (int)((s).len < INT_MAX ? (s).len : INT_MAX), (s).data
 
 static inline struct str str_of(const char *z)
 {

@@ -97,33 +97,32 @@ static char *dup_or_null(const struct json *j)
 	return s ? xstrdup(s) : NULL;
 }
 
-/* An array of strings; *count stays 0 when j is absent. */
-static int read_names(const struct json *j, char ***names, size_t *count, struct err *e)
+static int too_wide(const struct wire_table *t, struct err *e)
 {
-	*names = xcalloc(json_count(j), sizeof(**names));
-	for (size_t i = 0; i < json_count(j); i++) {
-		const char *s = json_string(json_at(j, i));
-
-		if (!s)
-			return malformed("a name is not a string", e);
-		(*names)[(*count)++] = xstrdup(s);
-	}
-	return OK;
+	return err_set(e, BAD_DATA,
+		       "table \"%s\" has more than %d columns, the most that PostgreSQL knows",
+		       t->name, WIRE_MAX_COLUMNS);
 }
 
-static int read_columns(struct wire_table *t, const struct json *columns, struct err *e)
+/* index: of the columns' names, to them. */
+static int read_columns(struct wire_table *t, const struct json *columns, struct map *index,
+			struct err *e)
 {
 	size_t n = json_count(columns);
 
+	if (n > WIRE_MAX_COLUMNS)
+		return too_wide(t, e);
 	t->columns = xcalloc(n, sizeof(*t->columns));
 	for (size_t i = 0; i < n; i++) {
 		const struct json *c = json_at(columns, i);
 		const char *name = json_string(json_get(c, "name"));
 		const char *type = json_string(json_get(c, "type")), *why;
+		int added = 0;
 
 		if (!name || !type)
 			return malformed("a column needs a name and a type", e);
-		if (wire_column_index(t, str_of(name)) < t->column_count)
+		map_add(index, str_of(name), &added)->value = &t->columns[i];
+		if (!added)
 			return malformed("a column is announced twice", e);
 		if ((why = pg_type_problem(str_of(type))) != NULL)
 			return err_set(e, BAD_DATA, "table \"%s\": column \"%s\": type \"%s\" %s",
@@ -138,68 +137,90 @@ static int read_columns(struct wire_table *t, const struct json *columns, struct
 	return OK;
 }
 
-static int read_key(struct wire_table *t, const struct json *key, struct err *e)
+static int read_key(struct wire_table *t, const struct json *key, const struct map *index,
+		    struct err *e)
 {
+	if (json_count(key) > t->column_count)
+		return malformed("the key has more columns than the table", e);
 	t->key = xcalloc(json_count(key), sizeof(*t->key));
 	for (size_t i = 0; i < json_count(key); i++) {
 		const char *name = json_string(json_at(key, i));
-		size_t c = name ? wire_column_index(t, str_of(name)) : t->column_count;
+		struct map_entry *c = name ? map_find(index, str_of(name)) : NULL;
 
-		if (c == t->column_count)
+		if (!c)
 			return malformed("the key names no column", e);
-		t->key[t->key_count++] = c;
+		t->key[t->key_count++] = (size_t)((struct wire_column *)c->value - t->columns);
 	}
 	return OK;
 }
 
 static int read_foreign(struct wire_table *t, const struct json *list, struct err *e)
 {
+	if (json_count(list) > WIRE_MAX_COLUMNS)
+		return malformed("it has more foreign keys than a table can have columns", e);
 	t->foreign = xcalloc(json_count(list), sizeof(*t->foreign));
 	for (size_t i = 0; i < json_count(list); i++) {
-		const struct json *j = json_at(list, i);
+		const struct json *j = json_at(list, i), *columns = json_get(j, "columns");
+		const struct json *parents = json_get(j, "references");
+		const char *table = json_string(json_get(j, "table"));
 		struct wire_foreign *f = &t->foreign[t->foreign_count++];
-		size_t parents = 0;
-		int rc;
 
-		f->table = dup_or_null(json_get(j, "table"));
-		if ((rc = read_names(json_get(j, "columns"), &f->columns, &f->count, e)) != OK ||
-		    (rc = read_names(json_get(j, "references"), &f->parent_columns, &parents, e)) !=
-			    OK)
-			return rc;
-		if (!f->table || f->count == 0 || f->count != parents)
-			return malformed("a foreign key needs table, columns and references", e);
+		if (!table || !json_count(columns) || json_count(columns) > WIRE_MAX_FOREIGN ||
+		    json_count(columns) != json_count(parents))
+			return malformed("a foreign key needs table, columns and as many "
+					 "references, at most 32", e);
+		f->table = xstrdup(table);
+		f->count = json_count(columns);
+		f->columns = xcalloc(f->count, sizeof(*f->columns));
+		f->parent_columns = xcalloc(f->count, sizeof(*f->parent_columns));
+		for (size_t k = 0; k < f->count; k++) {
+			f->columns[k] = dup_or_null(json_at(columns, k));
+			f->parent_columns[k] = dup_or_null(json_at(parents, k));
+			if (!f->columns[k] || !f->parent_columns[k])
+				return malformed("a name is not a string", e);
+		}
 	}
+	return OK;
+}
+
+static int read_mode(struct wire_table *t, const struct json *mode, struct err *e)
+{
+	const char *name = json_string(mode);
+
+	if (mode && (!name || (strcmp(name, "changes") != 0 && strcmp(name, "full") != 0)))
+		return malformed("mode is neither full nor changes", e);
+	t->mode = name && strcmp(name, "changes") == 0 ? WIRE_CHANGES : WIRE_FULL;
 	return OK;
 }
 
 int wire_table_read(const struct json *doc, struct wire_table **out, struct err *e)
 {
-	struct wire_table *t = xcalloc(1, sizeof(*t));
-	const char *mode = json_string(json_get(doc, "mode"));
+	const struct json *columns = json_get(doc, "columns"), *key = json_get(doc, "key");
+	const struct json *foreign = json_get(doc, "foreign");
 	const char *name = json_string(json_get(doc, "@table"));
-	int rc;
+	struct wire_table *t = *out = xcalloc(1, sizeof(*t));
+	struct map index = { 0 };
+	int rc = OK;
 
-	*out = t;
 	t->name = xstrdup(name ? name : "");
 	t->load = dup_or_null(json_get(doc, "load"));
-	if (mode && strcmp(mode, "changes") == 0)
-		t->mode = WIRE_CHANGES;
-	else if (mode && strcmp(mode, "full") != 0)
-		return malformed("mode is neither full nor changes", e);
-	if ((rc = read_columns(t, json_get(doc, "columns"), e)) != OK ||
-	    (rc = read_key(t, json_get(doc, "key"), e)) != OK ||
-	    (rc = read_foreign(t, json_get(doc, "foreign"), e)) != OK)
-		return rc;
-	wire_table_finish(t);
-	return OK;
+	if (!name || !json_is_array(columns) || (key && !json_is_array(key)) ||
+	    (foreign && !json_is_array(foreign)))
+		rc = malformed("a table needs a name and lists of its columns and keys", e);
+	if (rc == OK && (rc = read_mode(t, json_get(doc, "mode"), e)) == OK &&
+	    (rc = read_columns(t, columns, &index, e)) == OK &&
+	    (rc = read_key(t, key, &index, e)) == OK &&
+	    (rc = read_foreign(t, foreign, e)) == OK)
+		wire_table_finish(t);
+	map_release(&index);
+	return rc;
 }
 
-static struct wire_table *find_table(const struct wire_reader *r, const char *name)
+static struct wire_table *find_table(const struct wire_reader *r, struct str name)
 {
-	for (size_t i = 0; i < r->table_count; i++)
-		if (strcmp(r->tables[i]->name, name) == 0)
-			return r->tables[i];
-	return NULL;
+	struct map_entry *entry = map_find(&r->by_name, name);
+
+	return entry ? entry->value : NULL;
 }
 
 bool wire_same_columns(const struct wire_table *a, const struct wire_table *b)
@@ -214,7 +235,10 @@ bool wire_same_columns(const struct wire_table *a, const struct wire_table *b)
 
 static void keep_table(struct wire_reader *r, struct wire_table *t)
 {
+	int added;
+
 	GROW(r->tables, r->table_count, r->table_cap);
+	map_add(&r->by_name, str_of(t->name), &added)->value = t;
 	t->index = r->table_count;
 	r->tables[r->table_count++] = t;
 	if (r->field_cap < t->column_count) {
@@ -224,122 +248,190 @@ static void keep_table(struct wire_reader *r, struct wire_table *t)
 	r->table = t;
 }
 
-static int on_table(struct wire_reader *r, const struct json *doc, const char *name, struct err *e)
+/* A string of a control line, or a member's name in quotes, as it is meant; valid until the next. */
+static int text_of(struct wire_reader *r, struct str s, struct str *text, struct err *e)
 {
-	struct wire_table *known = find_table(r, name), *t = NULL;
 	int rc;
 
-	r->announces = json_get(doc, "columns") != NULL;
-	if (!r->announces) { /* a switch back */
-		if (!known)
-			return err_set(e, BAD_DATA, "table \"%s\" was not announced", name);
-		r->table = known;
-		return OK;
-	}
-	if ((rc = wire_table_read(doc, &t, e)) != OK)
-		goto drop;
-	if (!known) {
+	buf_reset(&r->text);
+	rc = json_unescape(&r->text, s, e);
+	*text = buf_str(&r->text);
+	return rc;
+}
+
+static int read_announcement(struct wire_reader *r, struct wire_table **t, struct err *e)
+{
+	struct json *doc;
+	int rc = json_parse_within(r->line, WIRE_MAX_ANNOUNCEMENT, JSON_MOST_DEPTH, &doc, e);
+
+	if (rc == OK)
+		rc = wire_table_read(doc, t, e);
+	json_free(doc);
+	return rc;
+}
+
+static int on_announcement(struct wire_reader *r, struct wire_table *known, struct err *e)
+{
+	size_t bytes = r->announced + (known ? 0 : r->line.len);
+	struct wire_table *t = NULL;
+	int rc = read_announcement(r, &t, e);
+
+	if (rc == OK && bytes > WIRE_MAX_ANNOUNCEMENTS)
+		rc = err_set(e, BAD_DATA, "the stream's tables take more than %d bytes to announce",
+			     WIRE_MAX_ANNOUNCEMENTS);
+	else if (rc == OK && known && !wire_same_columns(known, t))
+		rc = err_set(e, BAD_DATA, "table \"%s\" was announced before with other columns",
+			     known->name);
+	if (rc == OK && !known) {
+		r->announced = bytes;
 		keep_table(r, t);
 		return OK;
 	}
-	if (!wire_same_columns(known, t)) {
-		rc = err_set(e, BAD_DATA, "table \"%s\" was announced before with other columns",
-			     name);
-		goto drop;
+	if (rc == OK) {
+		known->mode = t->mode;
+		r->table = known;
 	}
-	known->mode = t->mode;
-	r->table = known;
-drop:
 	wire_table_free(t);
 	return rc;
 }
 
-static int on_end(struct wire_reader *r, const struct json *doc, struct err *e)
+/* With columns it announces, without it switches back. at: behind the name. */
+static int on_table(struct wire_reader *r, struct str name, size_t at, struct err *e)
 {
-	const struct json *rows = json_get(doc, "rows");
-	size_t told = 0;
+	struct wire_table *known = find_table(r, name);
+	struct field value;
+	struct str key;
+	int rc;
 
-	for (size_t i = 0; i < json_members(rows); i++) {
-		const char *name;
-		int64_t n;
-		const struct json *count = json_member(rows, i, &name);
-		struct wire_table *t = find_table(r, name);
-
-		if (!json_int(count, &n) || !t)
-			return malformed("@end counts rows of a table that was not announced", e);
-		if ((uint64_t)n != t->rows)
-			return err_set(e, CUT_SHORT,
-				       "table \"%s\" has %llu rows where @end says %lld", name,
-				       (unsigned long long)t->rows, (long long)n);
-		told++;
-	}
-	if (told != r->table_count)
-		return err_set(e, CUT_SHORT, "@end counts %zu tables where %zu were announced",
-			       told, r->table_count);
-	r->ended = true;
+	r->announces = false;
+	while ((rc = scan_member(r->line, &at, &key, &value, e)) == OK && value.kind != F_ABSENT)
+		r->announces = r->announces || str_eqz(key, "\"columns\"");
+	if (rc != OK || r->announces)
+		return rc == OK ? on_announcement(r, known, e) : rc;
+	if (!known)
+		return err_set(e, BAD_DATA, "table \"%.*s\" was not announced", STR_ARG(name));
+	r->table = known;
 	return OK;
 }
 
-/* The control line's member of that name, as it stands: what a state or a deleted row's key is.
- * Empty if there is none. */
-static int raw_value(struct wire_reader *r, const char *name, struct err *e)
+/* One table's count. */
+static int check_count(struct wire_reader *r, struct str key, const struct field *count,
+		       bool *counted, struct err *e)
 {
-	struct str key, line = r->line;
-	struct field value;
-	size_t at = 0;
-	int rc;
+	struct wire_table *t;
+	struct str name;
+	int64_t n;
+	int rc = text_of(r, (struct str){ key.data + 1, key.len - 2 }, &name, e);
 
-	while ((rc = scan_member(line, &at, &key, &value, e)) == OK && value.kind != F_ABSENT)
-		if (key.len == strlen(name) + 2 && memcmp(key.data + 1, name, key.len - 2) == 0) {
-			if (value.kind != F_OBJECT)
-				return malformed("an object is expected", e);
-			r->line = value.text;
-			return OK;
-		}
-	r->line = STR("");
+	if (rc != OK)
+		return rc;
+	t = find_table(r, name);
+	if (!t || count->kind != F_NUMBER || !str_to_i64(count->text, 0, INT64_MAX, &n))
+		return malformed("@end counts rows of a table that was not announced", e);
+	if ((uint64_t)n != t->rows)
+		return err_set(e, CUT_SHORT, "table \"%s\" has %llu rows where @end says %lld",
+			       t->name, (unsigned long long)t->rows, (long long)n);
+	if (counted[t->index])
+		return malformed("@end counts a table twice", e);
+	counted[t->index] = true;
+	return OK;
+}
+
+static int on_end(struct wire_reader *r, const struct field *value, struct err *e)
+{
+	bool *counted = xcalloc(r->table_count, sizeof(*counted));
+	struct field rows = { 0 }, count = { 0 };
+	size_t told = 0, at = 0;
+	struct str key = STR("");
+	int rc = OK;
+
+	/* rows is the first member, all that there is */
+	if (value->kind != F_OBJECT ||
+	    (rc = scan_member(value->text, &at, &key, &rows, e)) != OK ||
+	    rows.kind != F_OBJECT || !str_eqz(key, "\"rows\""))
+		rc = rc == OK ? malformed("@end counts no rows", e) : rc;
+	for (at = 0; rc == OK; told++) {
+		rc = scan_member(rows.text, &at, &key, &count, e);
+		if (rc != OK || count.kind == F_ABSENT)
+			break;
+		rc = check_count(r, key, &count, counted, e);
+	}
+	free(counted);
+	if (rc == OK && told != r->table_count)
+		rc = err_set(e, CUT_SHORT, "@end counts %zu tables where %zu were announced", told,
+			     r->table_count);
+	r->ended = rc == OK;
 	return rc;
 }
 
-static int on_delete(struct wire_reader *r, const char *name, struct err *e)
+/* What it does not understand, it must not take for the end of all rows. */
+static int on_delete(struct wire_reader *r, struct str name, size_t at, struct err *e)
 {
-	struct wire_table *t = name ? find_table(r, name) : NULL;
+	struct wire_table *t = find_table(r, name);
+	struct field value;
+	struct str key;
+	int rc;
 
 	if (!t)
 		return malformed("@delete names a table that was not announced", e);
 	r->table = t;
-	return raw_value(r, "key", e);
+	if ((rc = scan_member(r->line, &at, &key, &value, e)) != OK)
+		return rc;
+	if (value.kind == F_ABSENT) {
+		for (size_t i = 0; i < t->column_count; i++)
+			r->fields[i] = (struct field){ .text = STR("") };
+		r->line = STR("");
+		return OK;
+	}
+	if (!str_eqz(key, "\"key\"") || value.kind != F_OBJECT)
+		return malformed("@delete has something else than a key", e);
+	r->line = value.text;
+	return scan_member(r->whole, &at, &key, &value, e) != OK || value.kind != F_ABSENT ?
+		       malformed("@delete has something else than a key", e) : OK;
+}
+
+/* Whoever compares states must be able to read them. */
+static int on_state(struct wire_reader *r, const struct field *value, struct err *e)
+{
+	struct json *doc;
+	int rc;
+
+	if (value->kind != F_OBJECT)
+		return malformed("a state is an object", e);
+	rc = json_parse(value->text, &doc, e);
+	json_free(doc);
+	r->line = value->text;
+	return rc;
 }
 
 static int on_control(struct wire_reader *r, enum wire_event *event, struct err *e)
 {
-	struct json *doc = NULL;
-	const char *what = NULL;
-	const struct json *value;
-	struct field all;
-	int rc = scan_value(r->line, &all, e); /* yajl overlooks half a token behind the object */
+	struct field all, value;
+	struct str what, name = STR("");
+	size_t at = 0;
+	int rc;
 
-	if (rc != OK || (rc = json_parse(r->line, &doc, e)) != OK)
+	if ((rc = scan_value(r->line, &all, e)) != OK ||
+	    (rc = scan_member(r->line, &at, &what, &value, e)) != OK ||
+	    (value.kind == F_STRING && (rc = text_of(r, value.text, &name, e)) != OK))
 		return rc;
-	value = json_member(doc, 0, &what);
-	if (!what) {
-		rc = malformed("it is empty", e);
-	} else if (strcmp(what, "@table") == 0 && json_string(value)) {
+	if (str_eqz(what, "\"@table\"") && value.kind == F_STRING) {
 		*event = WIRE_TABLE;
-		rc = on_table(r, doc, json_string(value), e);
-	} else if (strcmp(what, "@delete") == 0) {
-		*event = WIRE_DELETE;
-		rc = on_delete(r, json_string(value), e);
-	} else if (strcmp(what, "@state") == 0) {
-		*event = WIRE_STATE;
-		rc = raw_value(r, "@state", e);
-	} else if (strcmp(what, "@end") == 0) {
-		*event = WIRE_END;
-		rc = on_end(r, value, e);
-	} else {
-		rc = err_set(e, BAD_DATA, "unknown control line \"%s\"", what);
+		return on_table(r, name, at, e);
 	}
-	json_free(doc);
-	return rc;
+	if (str_eqz(what, "\"@delete\"") && value.kind == F_STRING) {
+		*event = WIRE_DELETE;
+		return on_delete(r, name, at, e);
+	}
+	if (str_eqz(what, "\"@state\"")) {
+		*event = WIRE_STATE;
+		return on_state(r, &value, e);
+	}
+	if (str_eqz(what, "\"@end\"")) {
+		*event = WIRE_END;
+		return on_end(r, &value, e);
+	}
+	return err_set(e, BAD_DATA, "unknown control line %.*s", STR_ARG(what));
 }
 
 /* --- reading lines --- */
@@ -376,6 +468,8 @@ void wire_release(struct wire_reader *r)
 		wire_table_free(r->tables[i]);
 	free(r->tables);
 	free(r->fields);
+	map_release(&r->by_name);
+	buf_release(&r->text);
 	buf_release(&r->buf);
 	r->tables = NULL;
 	r->fields = NULL;
@@ -475,35 +569,46 @@ bool wire_is_control(struct str s)
 	return i + 2 < s.len && s.data[i] == '"' && s.data[i + 1] == '@' && s.data[i + 2] != '@';
 }
 
-/* The table of bare rows is made from the first of them. */
-static int announce_bare(struct wire_reader *r, struct err *e)
+/* One column of a bare row. names: those of the columns before. */
+static int add_bare(struct wire_table *t, struct map *names, struct str name,
+		    const struct field *value, struct err *e)
 {
 	static const char *const types[] = {
 		[F_NULL] = "text", [F_STRING] = "text", [F_NUMBER] = "numeric", [F_TRUE] = "bool",
 		[F_FALSE] = "bool", [F_ARRAY] = "jsonb", [F_OBJECT] = "jsonb",
 	};
+	int added;
+
+	if (t->column_count == WIRE_MAX_COLUMNS)
+		return too_wide(t, e);
+	map_add(names, name, &added);
+	if (!added)
+		return err_set(e, BAD_DATA, "column \"%.*s\" comes twice", STR_ARG(name));
+	t->columns[t->column_count++] = (struct wire_column){
+		.name = xstrndup(name.data, name.len),
+		.type_name = xstrdup(types[value->kind]),
+	};
+	return OK;
+}
+
+/* The table of bare rows is made from the first of them. */
+static int announce_bare(struct wire_reader *r, struct err *e)
+{
 	struct wire_table *t = xcalloc(1, sizeof(*t));
-	struct buf name = { 0 };
+	struct map names = { 0 };
 	struct field value;
-	struct str key;
-	size_t at = 0, cap = 0;
+	struct str key, name;
+	size_t at = 0;
 	int rc;
 
 	t->name = xstrdup(r->bare_table);
-	while ((rc = scan_member(r->line, &at, &key, &value, e)) == OK && value.kind != F_ABSENT) {
-		buf_reset(&name);
-		rc = json_unescape(&name, (struct str){ key.data + 1, key.len - 2 }, e);
-		if (rc != OK)
+	t->columns = xcalloc(WIRE_MAX_COLUMNS, sizeof(*t->columns));
+	while ((rc = scan_member(r->line, &at, &key, &value, e)) == OK && value.kind != F_ABSENT)
+		if ((rc = text_of(r, (struct str){ key.data + 1, key.len - 2 }, &name, e)) != OK ||
+		    (rc = add_bare(t, &names, name, &value, e)) != OK)
 			break;
-		GROW(t->columns, t->column_count, cap);
-		t->columns[t->column_count++] = (struct wire_column){
-			.name = xstrndup(name.data ? name.data : "", name.len),
-			.type_name = xstrdup(types[value.kind]),
-		};
-	}
-	buf_release(&name);
+	map_release(&names);
 	if (rc != OK) {
-		t->prefix = NULL;
 		wire_table_free(t);
 		return rc;
 	}

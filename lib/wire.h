@@ -7,6 +7,9 @@
  *     WIRE_EOF. So whoever acts only on WIRE_END (or on the event after WIRE_STATE, in a stream
  *     of several steps) never takes half a stream for a whole one.
  *   - A line longer than max_row is BAD_DATA, not an allocation.
+ * Nor can a stream make a reader take more memory than 256 KiB, three times its longest line, 48
+ * times the announcement that is being read, and 32 times all announcements of different tables,
+ * which have limits of their own.
  *
  * Writing: wire_add_* append lines to a buffer; rows are made of wire_table.prefix and values. */
 #ifndef STARPIPE_WIRE_H
@@ -19,10 +22,19 @@
 #include "buf.h"
 #include "err.h"
 #include "json.h"
+#include "map.h"
 #include "pgtype.h"
 #include "scan.h"
 
 #define WIRE_MAX_ROW ((uint64_t)256 << 20) /* default of --max-row */
+
+/* What a reader takes; more is BAD_DATA. Columns are PostgreSQL's limit. */
+enum {
+	WIRE_MAX_COLUMNS = 1600,              /* of a table, and its foreign keys */
+	WIRE_MAX_FOREIGN = 32,                /* columns of a foreign key */
+	WIRE_MAX_ANNOUNCEMENT = 4 << 20,      /* bytes of a line */
+	WIRE_MAX_ANNOUNCEMENTS = 64 << 20     /* bytes of those of all tables of a stream */
+};
 
 enum wire_mode {
 	WIRE_FULL,   /* the stream holds the whole table */
@@ -61,7 +73,8 @@ struct wire_table {
 	struct str *prefix;  /* what stands before column i's value: {"a": or ,"a": */
 };
 
-/* Fill in keys, prefix and the columns' types, once names and type names stand. */
+/* Fill in keys, prefix and the columns' types, once names and type names stand. No name may be
+ * there twice. */
 void wire_table_finish(struct wire_table *t);
 void wire_table_free(struct wire_table *t);
 
@@ -96,12 +109,16 @@ struct wire_reader {
 	bool framed, bare, ended;
 	struct wire_table **tables;
 	size_t table_count, table_cap;
+	struct map by_name;        /* to tables */
+	size_t announced;          /* bytes of what announced them */
 	struct wire_table *table;  /* the current one; NULL before the first */
 	bool announces;            /* WIRE_TABLE: the line has the columns, it is no switch */
 	struct str line;           /* the event's text, without the line break */
 	struct str whole;          /* the line it came in, with the line break */
-	struct field *fields;      /* wire_fields' answer, one per column of table */
+	struct field *fields;      /* wire_fields' answer, one per column of table; after a
+				      WIRE_DELETE of all rows, nothing but F_ABSENT */
 	size_t field_cap;
+	struct buf text;           /* room for a name */
 	struct buf buf;
 	size_t at, end;            /* unread bytes of buf; end counts what was read */
 	bool eof;

@@ -78,6 +78,8 @@ static int add_column(struct wire_table *t, struct str name, struct err *e)
 		return err_set(e, BAD_DATA, "column %zu has no name", t->column_count + 1);
 	if (wire_column_index(t, name) < t->column_count)
 		return err_set(e, BAD_DATA, "column \"%.*s\" is there twice", STR_ARG(name));
+	if (t->column_count == WIRE_MAX_COLUMNS)
+		return err_set(e, BAD_DATA, "there are more than %d columns", WIRE_MAX_COLUMNS);
 	t->columns = xrealloc(t->columns, (t->column_count + 1) * sizeof(*t->columns));
 	t->columns[t->column_count++] =
 		(struct wire_column){ .name = xstrndup(name.data, name.len) };
@@ -145,13 +147,16 @@ static int on_row(void *arg, const struct csv_cell *cells, size_t count, uint64_
 {
 	struct convert *c = arg;
 	struct wire_table *t = c->table;
+	bool empty = csvio_is_empty_line(cells, count);
 	size_t start;
 	int rc;
 
-	if (!t && (rc = take_names(c, cells, count, e)) != OK)
-		return err_wrap(e, rc, "%s", c->name);
+	if (!t && empty && !no_header)
+		return OK;
+	if (!t && ((rc = take_names(c, cells, count, e)) != OK || !no_header))
+		return rc == OK ? OK : err_wrap(e, rc, "%s", c->name);
 	t = c->table;
-	if (row == 1 && !no_header)
+	if (empty && t->column_count != 1)
 		return OK;
 	start = c->out.buf.len;
 	if ((rc = csvrow_add_json(&c->row, cells, count, &c->out.buf, e)) != OK) {
