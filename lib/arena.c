@@ -15,7 +15,7 @@ struct arena_chunk {
 
 static void add_chunk(struct arena *a, size_t size)
 {
-	struct arena_chunk *c = xmalloc(sizeof(*c) + size);
+	struct arena_chunk *c = xmalloc(mem_sum(sizeof(*c), size));
 
 	c->size = size;
 	c->next = a->chunks;
@@ -29,7 +29,7 @@ void *arena_alloc(struct arena *a, size_t size)
 {
 	char *p;
 
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	size = mem_sum(size, ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (!a->at || (size_t)(a->end - a->at) < size)
 		add_chunk(a, size > CHUNK ? size : CHUNK);
 	p = a->at;

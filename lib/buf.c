@@ -15,7 +15,7 @@ void buf_release(struct buf *b)
 
 void buf_grow(struct buf *b, size_t more)
 {
-	size_t need = b->len + more + 1;
+	size_t need = mem_sum(mem_sum(b->len, more), 1);
 	size_t cap = b->cap + b->cap / 2;
 
 	if (cap < need)

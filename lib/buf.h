@@ -3,7 +3,7 @@
  * A zeroed struct buf is empty and valid. data is always followed by a NUL byte that len does
  * not count, once anything was added. The buffer owns data; a pointer into it is valid until the
  * next call that adds. Growth is unbounded: callers that take foreign input check len against a
- * limit of their own (wire.h: max_row). */
+ * limit of their own (wire.h: max_row). What no size_t can count ends the program (mem.h). */
 #ifndef STARPIPE_BUF_H
 #define STARPIPE_BUF_H
 

@@ -66,6 +66,11 @@ static void on_row_end(int c, void *arg)
 	if (r->rc != OK || r->count == 0)
 		return;
 	r->row++;
+	if (r->text.len && memchr(r->text.data, 0, r->text.len)) {
+		r->rc = err_set(r->e, BAD_DATA, "%s: row %llu has a byte 0, which no text can hold",
+				r->name, (unsigned long long)r->row);
+		return;
+	}
 	for (size_t i = 0; i < r->count; i++) {
 		r->cells[i].text.data = r->text.data ? r->text.data + at : "";
 		at += r->cells[i].text.len;
@@ -173,7 +178,9 @@ int csvio_read(int fd, const char *name, char delimiter, uint64_t max_row, csvio
 
 void csvio_add(struct buf *b, struct str text, char delimiter)
 {
-	bool quote = text.len == 0 || str_eqz(text, "\\."); /* \. alone would end psql's input */
+	/* \. alone would end psql's input; a byte order mark at the start of a file is no data */
+	bool quote = text.len == 0 || str_eqz(text, "\\.") ||
+		     (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0);
 
 	for (size_t i = 0; i < text.len && !quote; i++)
 		quote = text.data[i] == '"' || text.data[i] == delimiter || text.data[i] == '\n' ||

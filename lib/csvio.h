@@ -3,8 +3,8 @@
  * RFC 4180 with PostgreSQL's reading of nothing: an unquoted empty field is NULL, a quoted one the
  * empty text. So an empty line is a row of one NULL, where rows have one column, and for the
  * others it is the caller's to pass over. CR LF, LF and a byte order mark are taken. Malformed
- * quoting, a row that is cut off
- * and bytes that are not UTF-8 are BAD_DATA, naming the row (the header is row 1). */
+ * quoting, a row that is cut off and bytes that are not UTF-8, or 0, are BAD_DATA, naming the row
+ * (the header is row 1). */
 #ifndef STARPIPE_CSVIO_H
 #define STARPIPE_CSVIO_H
 

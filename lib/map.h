@@ -1,5 +1,6 @@
 /* map.h - a hash table from bytes to a pointer. Keys are copied in; values belong to the caller.
- * A zeroed struct map is empty and valid. Nothing is ever removed. */
+ * A zeroed struct map is empty and valid. Nothing is ever removed. Hashes depend on a secret of the
+ * process, so that nobody can choose keys that collide; nor is there an order of entries. */
 #ifndef STARPIPE_MAP_H
 #define STARPIPE_MAP_H
 

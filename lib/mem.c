@@ -15,6 +15,20 @@ static void *check(void *p)
 	return p;
 }
 
+size_t mem_sum(size_t a, size_t b)
+{
+	if (a > SIZE_MAX - b)
+		check(NULL);
+	return a + b;
+}
+
+size_t mem_product(size_t a, size_t b)
+{
+	if (b && a > SIZE_MAX / b)
+		check(NULL);
+	return a * b;
+}
+
 void *xmalloc(size_t size)
 {
 	return check(malloc(size ? size : 1));
@@ -32,7 +46,7 @@ void *xrealloc(void *p, size_t size)
 
 char *xstrndup(const char *s, size_t len)
 {
-	char *p = xmalloc(len + 1);
+	char *p = xmalloc(mem_sum(len, 1));
 
 	memcpy(p, s, len);
 	p[len] = '\0';

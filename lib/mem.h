@@ -13,12 +13,16 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len);
 
+/* The sum and product of sizes. One that no size_t holds is memory that is not there. */
+size_t mem_sum(size_t a, size_t b);
+size_t mem_product(size_t a, size_t b);
+
 /* Make room for one more element: a grows by half when count reaches *cap. */
 #define GROW(a, count, cap) \
 	do { \
 		if ((count) == (cap)) { \
 			(cap) = (cap) ? (cap) + (cap) / 2 + 1 : 8; \
-			(a) = xrealloc((a), (cap) * sizeof(*(a))); \
+			(a) = xrealloc((a), mem_product((cap), sizeof(*(a)))); \
 		} \
 	} while (0)
 

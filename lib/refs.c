@@ -182,29 +182,54 @@ int refs_scan(const struct refs_table *t, const struct refs_row *row, struct err
 
 /* --- the store --- */
 
+static int no_store(const struct refs *r, const char *why, struct err *e)
+{
+	err_set(e, BAD_DATA, "%s", why);
+	return wire_blame(&r->file, BAD_DATA, e);
+}
+
+/* Each table once, whole and with a key: else rows would be joined that no longer are. */
+static int load_table(struct refs *r, struct err *e)
+{
+	const struct wire_table *table = r->file.table;
+
+	if (!r->file.announces || refs_find(r, table->name))
+		return no_store(r, "a store has each table once", e);
+	if (table->key_count == 0 || table->mode != WIRE_FULL)
+		return no_store(r, "a store has whole tables with keys", e);
+	add_table(r, table);
+	return OK;
+}
+
+static int load_row(struct refs *r, struct err *e)
+{
+	struct refs_row *row;
+	int rc = wire_fields(&r->file, e);
+
+	if (rc != OK)
+		return rc;
+	rc = put(r->tables[r->count - 1], r->file.fields, r->file.line, &row, e);
+	return rc == OK ? OK : wire_blame(&r->file, rc, e);
+}
+
 static int load_rows(struct refs *r, struct err *e)
 {
-	struct refs_table *t = NULL;
-	struct refs_row *row;
 	enum wire_event event;
 	int rc;
 
 	while ((rc = wire_next(&r->file, &event, e)) == OK && event != WIRE_EOF) {
-		if (event == WIRE_TABLE && r->file.announces) {
-			t = add_table(r, r->file.table);
-		} else if (event == WIRE_TABLE) {
-			t = refs_find(r, r->file.table->name);
-		} else if (event == WIRE_ROW) {
-			if ((rc = wire_fields(&r->file, e)) != OK)
-				break;
-			rc = put(t, r->file.fields, r->file.line, &row, e);
-			if (rc != OK) {
-				wire_blame(&r->file, rc, e);
-				break;
-			}
-		} else if (event == WIRE_STATE) {
+		if (event == WIRE_TABLE)
+			rc = load_table(r, e);
+		else if (event == WIRE_ROW)
+			rc = load_row(r, e);
+		else if (event == WIRE_DELETE)
+			rc = no_store(r, "a store has no deleted rows", e);
+		else if (event == WIRE_STATE && r->state.len)
+			rc = no_store(r, "a store has one state", e);
+		else if (event == WIRE_STATE)
 			buf_addstr(&r->state, r->file.line);
-		}
+		if (rc != OK)
+			break;
 	}
 	if (rc == CUT_SHORT || rc == BAD_DATA) {
 		rc = BAD_DATA;

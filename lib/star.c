@@ -9,6 +9,8 @@
 #include "file.h"
 #include "mem.h"
 
+enum { MAX_DEPTH = 1000 }; /* of its parse tree: an operator in another one is two deep */
+
 int star_error(const struct star *s, size_t at, struct err *e, const char *fmt, ...)
 {
 	char what[1500];
@@ -482,7 +484,8 @@ static int parse(struct star *s, struct err *e)
 							      0,
 				e, "%s", result.error->message);
 	else
-		rc = json_parse(str_of(result.parse_tree), &s->doc, e);
+		rc = json_parse_within(str_of(result.parse_tree), JSON_MOST_BYTES, MAX_DEPTH,
+				       &s->doc, e);
 	pg_query_free_parse_result(result);
 	stmts = json_get(s->doc, "stmts");
 	/* an array that never moves: inserts point into it */
