@@ -97,7 +97,7 @@ int csvio_open(struct csvio **c, const char *name, char delimiter, uint64_t max_
 {
 	*c = xcalloc(1, sizeof(**c));
 	**c = (struct csvio){ .max_row = max_row, .name = name, .on_row = on_row, .arg = arg };
-	if (csv_init(&(*c)->parser, 
+	if (csv_init(&(*c)->parser,
 		     CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL | CSV_REPALL_NL) != 0)
 		return err_set(e, FAILED, "could not start the CSV parser");
 	csv_set_delim(&(*c)->parser, (unsigned char)delimiter);

@@ -248,7 +248,7 @@ static void keep_table(struct wire_reader *r, struct wire_table *t)
 	r->table = t;
 }
 
-/* A string of a control line, or a member's name in quotes, as it is meant; valid until the next. */
+/* A string of a control line, or a name in one, as it is meant; valid until the next. */
 static int text_of(struct wire_reader *r, struct str s, struct str *text, struct err *e)
 {
 	int rc;

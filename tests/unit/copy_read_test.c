@@ -13,11 +13,14 @@
 
 static void what_is_no_value_of_its_type_is_a_string(void **state)
 {
-	static const char *const types[] = { "timestamp", "timestamptz", "numeric",  "float8", "int4",
-					     "bool",	  "int4[]",	 "jsonb[]", "text[]", "json" };
+	static const char *const types[] = { "timestamp", "timestamptz", "numeric",
+					     "float8",    "int4",        "bool",
+					     "int4[]",    "jsonb[]",     "text[]",
+					     "json" };
 	static const char *const texts[] = {
-		" BC",	     "2024 BC",	   "\" 1",   "a\" b\"", "1}\\n{\"@end\":9", "0x9", "-", "01", "1.", "1e",
-		"{{{{{{{{1}", "{1\\\\", "{\"a", "{1,}", "{,}",	    "{1}}",	     "}",   "{}{}", "{\"\\\\", ""
+		" BC", "2024 BC", "\" 1", "a\" b\"", "1}\\n{\"@end\":9", "0x9", "-", "01",
+		"1.", "1e", "{{{{{{{{1}", "{1\\\\", "{\"a", "{1,}", "{,}", "{1}}", "}", "{}{}",
+		"{\"\\\\", ""
 	};
 	struct buf b = { 0 };
 	struct field f;

@@ -89,7 +89,8 @@ static void halves_of_characters_are_refused(void **state)
 /* CVE-2023-33460: a document that was not whole stayed in memory */
 static void what_is_refused_is_freed(void **state)
 {
-	static const char *const broken[] = { "[", "{\"a\":[1,\"b\"", "{\"a\":{\"b\":[}", "[1,]", "{" };
+	static const char *const broken[] = { "[", "{\"a\":[1,\"b\"", "{\"a\":{\"b\":[}", "[1,]",
+					      "{" };
 	struct json *doc;
 	size_t before = 0;
 
