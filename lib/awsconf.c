@@ -62,7 +62,8 @@ static void read_config(const char *variable, const char *in_home, struct buf *t
 		buf_addz(&path, env(variable));
 	else if (env("HOME"))
 		buf_addf(&path, "%s/%s", env("HOME"), in_home);
-	if (path.len && access(path.data, R_OK) == 0 && file_read(path.data, text, &ignored) != OK)
+	if (path.len && access(path.data, R_OK) == 0 &&
+	    file_read(path.data, FILE_SMALL, text, &ignored) != OK)
 		buf_reset(text);
 	buf_addch(text, '\n');
 	buf_release(&path);
@@ -74,6 +75,27 @@ static char *first(const char *a, const char *b, char *c)
 		return c;
 	free(c);
 	return xstrdup(a ? a : b);
+}
+
+static int check_endpoint(const char *url, struct err *e)
+{
+	static const char alnum[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t scheme = strncmp(url, "http://", 7) == 0	 ? 7 :
+			strncmp(url, "https://", 8) == 0 ? 8 :
+							   0;
+	const char *p = url + scheme, *host = p;
+
+	if (strchr(url, '@')) {
+		err_set(e, USAGE, "the URL of the S3 endpoint holds a user name");
+		return err_hint(e, USAGE, "Write the keys into AWS_ACCESS_KEY_ID and "
+					  "AWS_SECRET_ACCESS_KEY.");
+	}
+	while (*p && (strchr(alnum, *p) || strchr(".-_:[]", *p)))
+		p++;
+	if (scheme && p > host && (*p == '/' || !*p) && !strpbrk(p, "?#%\\ \t"))
+		return OK;
+	err_set(e, USAGE, "the S3 endpoint \"%s\" is no URL of a server", url);
+	return err_hint(e, USAGE, "Write https://host, or http://host:port.");
 }
 
 int awsconf_read(struct awsconf *c, struct err *e)
@@ -110,7 +132,9 @@ int awsconf_read(struct awsconf *c, struct err *e)
 			    awsconf_value(config.data, section.data, "endpoint_url"));
 	while (c->endpoint && *c->endpoint && c->endpoint[strlen(c->endpoint) - 1] == '/')
 		c->endpoint[strlen(c->endpoint) - 1] = '\0';
-	if (!c->access_key || !c->secret_key) {
+	if (c->endpoint)
+		rc = check_endpoint(c->endpoint, e);
+	if (rc == OK && (!c->access_key || !c->secret_key)) {
 		err_set(e, NOT_PERMITTED, "no AWS credentials for profile \"%s\"", profile);
 		rc = err_hint(e, NOT_PERMITTED,
 			      "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them "

@@ -172,7 +172,7 @@ static int last_checkpoint(struct delta *d, const struct published *p, int64_t *
 	int rc;
 
 	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
-	rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+	rc = store_get(lake_store(d->lake), key.data, STORE_MAX_LOG, &text, &found, e);
 	if (rc == OK && found && (rc = json_parse(buf_str(&text), &doc, e)) == OK)
 		json_int(json_get(doc, "version"), version);
 	json_free(doc);
@@ -191,7 +191,7 @@ static int check_log(struct delta *d, const struct published *p, struct err *e)
 	int rc;
 
 	log_key(p, p->version, ".json", &key);
-	rc = store_get(lake_store(d->lake), key.data, &text, &found, e);
+	rc = store_get(lake_store(d->lake), key.data, STORE_MAX_LOG, &text, &found, e);
 	if (rc == OK && !found && (rc = last_checkpoint(d, p, &checkpoint, e)) == OK &&
 	    checkpoint != p->version) {
 		err_set(e, BAD_DATA,
@@ -207,7 +207,7 @@ static int check_log(struct delta *d, const struct published *p, struct err *e)
 static int note_file(struct noting *n, const char *key, bool *found, struct err *e)
 {
 	struct buf text = { 0 };
-	int rc = store_get(lake_store(n->d->lake), key, &text, found, e);
+	int rc = store_get(lake_store(n->d->lake), key, STORE_MAX_LOG, &text, found, e);
 
 	if (rc == OK && *found)
 		rc = each_action(buf_str(&text), note_action, n, e);
@@ -315,7 +315,7 @@ static int replay_file(struct delta *d, const char *key, struct replay *r, bool 
 		       struct err *e)
 {
 	struct buf text = { 0 };
-	int rc = store_get(lake_store(d->lake), key, &text, found, e);
+	int rc = store_get(lake_store(d->lake), key, STORE_MAX_LOG, &text, found, e);
 
 	if (rc == OK && *found)
 		rc = each_action(buf_str(&text), replay_action, r, e);

@@ -2,7 +2,6 @@
 #include "err.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,12 +17,35 @@ static void fold_lines(char *s)
 			*s = ' ';
 }
 
+void err_format(char *to, size_t size, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(to, size, fmt, ap);
+	size_t end = size - sizeof("...");
+
+	if (n < 0 || (size_t)n < size)
+		return;
+	while (end > 0 && ((unsigned char)to[end] & 0xc0) == 0x80)
+		end--; /* no part of a character */
+	memcpy(to + end, "...", sizeof("..."));
+}
+
+/* The same for what has its arguments here. */
+__attribute__((format(printf, 3, 4))) static void print(char *to, size_t size, const char *fmt,
+							  ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	err_format(to, size, fmt, ap);
+	va_end(ap);
+}
+
 int err_set(struct err *e, int kind, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	err_format(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
 	fold_lines(e->msg);
 	e->hint[0] = e->excerpt[0] = '\0';
@@ -32,16 +54,14 @@ int err_set(struct err *e, int kind, const char *fmt, ...)
 
 int err_wrap(struct err *e, int kind, const char *fmt, ...)
 {
-	char inner[sizeof(e->msg)];
-	size_t used;
+	char inner[sizeof(e->msg)], context[sizeof(e->msg) / 2];
 	va_list ap;
 
 	memcpy(inner, e->msg, sizeof(inner));
 	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	err_format(context, sizeof(context), fmt, ap);
 	va_end(ap);
-	used = strlen(e->msg);
-	snprintf(e->msg + used, sizeof(e->msg) - used, ": %s", inner);
+	print(e->msg, sizeof(e->msg), "%s: %s", context, inner);
 	return kind;
 }
 
@@ -50,7 +70,7 @@ int err_hint(struct err *e, int kind, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(e->hint, sizeof(e->hint), fmt, ap);
+	err_format(e->hint, sizeof(e->hint), fmt, ap);
 	va_end(ap);
 	fold_lines(e->hint);
 	return kind;
@@ -68,14 +88,16 @@ int err_locate(struct err *e, int kind, const char *name, const char *text, size
 		}
 	length = strcspn(text + start, "\n");
 	shown = length < 200 ? length : 200;
+	while (shown < length && shown > 0 && ((unsigned char)text[start + shown] & 0xc0) == 0x80)
+		shown--; /* no part of a character */
 	memcpy(inner, e->msg, sizeof(inner));
-	snprintf(e->msg, sizeof(e->msg), "%s:%zu:%zu: %.1800s", name, line, at - start + 1, inner);
+	print(e->msg, sizeof(e->msg), "%s:%zu:%zu: %s", name, line, at - start + 1, inner);
 	if (at - start <= shown) {
 		int n = snprintf(e->excerpt, sizeof(e->excerpt), "  %.*s\n  ", (int)shown,
 				 text + start);
 
-		for (size_t i = start; i < at; i++) /* tabs stay tabs, so that the caret lines up */
-			e->excerpt[n++] = text[i] == '\t' ? '\t' : ' ';
+		for (size_t i = start; i < at; i++)
+			e->excerpt[n++] = ' ';
 		memcpy(e->excerpt + n, "^\n", 3);
 	}
 	return kind;
@@ -88,7 +110,7 @@ int err_errno(struct err *e, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
+	err_format(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	return err_set(e, FAILED, "%s: %s", what, strerror(saved));
 }

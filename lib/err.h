@@ -11,6 +11,7 @@
 #ifndef STARPIPE_ERR_H
 #define STARPIPE_ERR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 enum err_kind {
@@ -30,6 +31,12 @@ struct err {
 	char hint[512];
 	char excerpt[512]; /* a line of source text and a caret below it, each with its \n */
 };
+
+/* Messages hold what others wrote, of any length and any bytes. Here it is cut, and ... stands for
+ * the rest; log.h makes it fit for a terminal. */
+
+/* vsnprintf that ends in ... where it had to cut. */
+void err_format(char *to, size_t size, const char *fmt, va_list ap);
 
 /* Fill e and return kind, so that a failure is one line: return err_set(e, FAILED, ...).
  * A newline that ends the text (libpq's habit) is dropped, inner ones become blanks. */

@@ -6,13 +6,17 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mem.h"
 #include "out.h"
+#include "sig.h"
 
-int file_read(const char *path, struct buf *text, struct err *e)
+int file_read(const char *path, size_t max, struct buf *text, struct err *e)
 {
+	size_t start = text->len;
 	int fd = open(path, O_RDONLY), rc = OK;
 	ssize_t n;
 
@@ -23,9 +27,12 @@ int file_read(const char *path, struct buf *text, struct err *e)
 		n = read(fd, text->data + text->len, text->cap - text->len - 1);
 		if (n > 0)
 			text->len += (size_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
+	} while ((n > 0 && text->len - start <= max) ||
+		 (n < 0 && errno == EINTR && !sig_caught()));
 	if (n < 0)
 		rc = err_errno(e, "could not read %s", path);
+	else if (text->len - start > max)
+		rc = err_set(e, BAD_DATA, "%s is larger than %zu bytes", path, max);
 	text->data[text->len] = '\0';
 	close(fd);
 	return rc;
@@ -46,29 +53,57 @@ int file_sync_folder(const char *path, struct err *e)
 	return rc;
 }
 
+/* What is replaced keeps its mode, if it is ours: another's says nothing of what we want. */
+static mode_t mode_for(const char *path, bool *keeps)
+{
+	struct stat st;
+
+	*keeps = lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+	return *keeps ? st.st_mode & 0777 : FILE_MODE;
+}
+
+int file_make_beside(const char *path, char **tmp, int *fd, struct err *e)
+{
+	struct buf name = { 0 };
+	uint64_t chance;
+	mode_t mode;
+	bool keeps;
+	int rc = OK;
+
+	*tmp = NULL;
+	*fd = -1;
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		return err_errno(e, "could not get random bytes");
+	buf_addf(&name, "%s.%016llx.tmp", path, (unsigned long long)chance);
+	mode = mode_for(path, &keeps);
+	*fd = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (*fd < 0)
+		rc = err_errno(e, "could not create %s", name.data);
+	else
+		*tmp = xstrndup(name.data, name.len);
+	if (rc == OK && keeps && fchmod(*fd, mode) != 0)
+		rc = err_errno(e, "could not set the mode of %s", name.data);
+	buf_release(&name);
+	return rc;
+}
+
 int file_write_atomic(const char *path, struct str contents, struct err *e)
 {
-	struct buf tmp = { 0 };
-	int fd, rc;
+	char *tmp;
+	int fd, rc = file_make_beside(path, &tmp, &fd, e);
 
-	buf_addf(&tmp, "%s.%ld.tmp", path, (long)getpid());
-	fd = open(tmp.data, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-	if (fd < 0) {
-		rc = err_errno(e, "could not create %s", tmp.data);
-		goto done;
-	}
-	rc = write_all(fd, contents.data, contents.len, tmp.data, e);
+	if (rc == OK)
+		rc = write_all(fd, contents.data, contents.len, tmp, e);
 	if (rc == OK && fsync(fd) != 0)
-		rc = err_errno(e, "could not write %s", tmp.data);
-	if (close(fd) != 0 && rc == OK)
-		rc = err_errno(e, "could not write %s", tmp.data);
-	if (rc == OK && rename(tmp.data, path) != 0)
-		rc = err_errno(e, "could not rename %s to %s", tmp.data, path);
-	if (rc != OK)
-		unlink(tmp.data);
-	else
+		rc = err_errno(e, "could not write %s", tmp);
+	if (fd >= 0 && close(fd) != 0 && rc == OK)
+		rc = err_errno(e, "could not write %s", tmp);
+	if (rc == OK && rename(tmp, path) != 0)
+		rc = err_errno(e, "could not rename %s to %s", tmp, path);
+	if (rc != OK && tmp)
+		unlink(tmp);
+	else if (rc == OK)
 		rc = file_sync_folder(path, e);
-done:
-	buf_release(&tmp);
+	free(tmp);
 	return rc;
 }

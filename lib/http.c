@@ -4,19 +4,29 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #include "mem.h"
 #include "sig.h"
 
-enum { CONNECT_TIMEOUT_S = 10, STALLED_AFTER_S = 60 };
+enum { CONNECT_TIMEOUT_S = 10 };
 
 struct http {
 	CURL *curl;
 	const struct http_request *req;
 	struct http_response *res;
 	size_t sent;
-	bool headers_ended;
+	bool headers_ended, too_long, too_slow;
+	double began_s, caught_s; /* caught_s: since when a signal is known, 0: none is */
 };
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 static size_t on_read(char *to, size_t size, size_t count, void *arg)
 {
@@ -45,30 +55,58 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct http *h = arg;
 
-	if (h->res->body.len + size * count > HTTP_MAX_BODY)
+	count *= size;
+	h->too_long = count > h->req->max_answer - h->res->body.len;
+	if (h->too_long)
 		return 0;
-	buf_add(&h->res->body, data, size * count);
-	return size * count;
+	buf_add(&h->res->body, data, count);
+	return count;
+}
+
+bool http_response_header(struct http_response *res, struct str line)
+{
+	res->header_bytes += line.len;
+	if (res->header_bytes > HTTP_MAX_HEADERS)
+		return false;
+	if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0)
+		buf_reset(&res->headers); /* another answer (after 100 Continue) */
+	buf_addstr(&res->headers, line);
+	return true;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
 	struct http *h = arg;
 
-	h->headers_ended = data[0] == '\r' || data[0] == '\n';
-	if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
-		buf_reset(&h->res->headers); /* another answer (after 100 Continue) */
-	if (h->res->headers.len < 65536)
-		buf_add(&h->res->headers, data, size * count);
-	return size * count;
+	count *= size;
+	h->headers_ended = count > 0 && (data[0] == '\r' || data[0] == '\n');
+	h->too_long = !http_response_header(h->res, (struct str){ data, count });
+	return h->too_long ? 0 : count;
 }
 
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+/* libcurl calls it at least once a second, whatever it waits for. */
+static int on_progress(void *arg, curl_off_t a, curl_off_t down, curl_off_t b, curl_off_t up)
 {
 	struct http *h = arg;
+	double now = now_s();
 
-	(void)a, (void)b, (void)c, (void)d;
-	return sig_caught() && !h->req->despite_signal;
+	(void)a, (void)b;
+	h->too_slow = now - h->began_s >
+		      h->req->patience_s + (double)(down + up) / HTTP_SLOWEST;
+	if (sig_caught() && h->caught_s == 0)
+		h->caught_s = now;
+	return h->too_slow || (h->caught_s > 0 && (!h->req->despite_signal ||
+						   now - h->caught_s > HTTP_GRACE_S));
+}
+
+/* How it is set before libcurl 7.85 newer ones deprecate. */
+static void set_protocols(CURL *c)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
 }
 
 int http_open(struct http **h, struct err *e)
@@ -82,10 +120,11 @@ int http_open(struct http **h, struct err *e)
 	*h = xcalloc(1, sizeof(**h));
 	(*h)->curl = c;
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	set_protocols(c);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* a key may hold .. and // */
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALLED_AFTER_S);
 	curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(c, CURLOPT_READDATA, *h);
 	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
@@ -115,15 +154,35 @@ static void set_method(CURL *c, const struct http_request *req)
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
-static int no_answer(CURLcode code, struct err *e)
+static int no_answer(const struct http *h, CURLcode code, struct err *e)
 {
 	bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
 			code == CURLE_PEER_FAILED_VERIFICATION ||
-			code == CURLE_SSL_CACERT_BADFILE || code == CURLE_WRITE_ERROR;
+			code == CURLE_SSL_CACERT_BADFILE;
 
-	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s",
-		       code == CURLE_WRITE_ERROR ? "the answer is too long" :
-						   curl_easy_strerror(code));
+	if (h->too_long)
+		return err_set(e, FAILED, "the answer is too long");
+	if (h->caught_s > 0)
+		return err_set(e, FAILED, "interrupted");
+	if (h->too_slow)
+		return err_set(e, TRY_LATER, "the answer comes too slowly");
+	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s", curl_easy_strerror(code));
+}
+
+static void start(struct http *h, const struct http_request *req, struct http_response *res)
+{
+	h->req = req;
+	h->res = res;
+	h->sent = 0;
+	h->headers_ended = h->too_long = h->too_slow = false;
+	h->began_s = now_s();
+	buf_reset(&res->body);
+	buf_reset(&res->headers);
+	res->header_bytes = 0;
+	res->status = 0;
+	set_method(h->curl, req);
+	curl_easy_setopt(h->curl, CURLOPT_LOW_SPEED_TIME, (long)req->patience_s);
+	curl_easy_setopt(h->curl, CURLOPT_URL, req->url);
 }
 
 int http_send(struct http *h, const struct http_request *req, struct http_response *res,
@@ -133,13 +192,7 @@ int http_send(struct http *h, const struct http_request *req, struct http_respon
 	struct buf line = { 0 };
 	CURLcode code;
 
-	h->req = req;
-	h->res = res;
-	h->sent = 0;
-	h->headers_ended = false;
-	buf_reset(&res->body);
-	buf_reset(&res->headers);
-	res->status = 0;
+	start(h, req, res);
 	for (size_t i = 0; i < req->header_count; i++) {
 		buf_reset(&line);
 		buf_addf(&line, "%.*s: %.*s", STR_ARG(req->headers[i].name),
@@ -148,14 +201,12 @@ int http_send(struct http *h, const struct http_request *req, struct http_respon
 	}
 	headers = curl_slist_append(headers, "Transfer-Encoding:");
 	headers = curl_slist_append(headers, "Expect:");
-	set_method(h->curl, req);
-	curl_easy_setopt(h->curl, CURLOPT_URL, req->url);
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
 	code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);
 	buf_release(&line);
 	if (code != CURLE_OK)
-		return no_answer(code, e);
+		return no_answer(h, code, e);
 	if (!h->headers_ended) /* libcurl takes that for a whole answer without a body */
 		return err_set(e, TRY_LATER, "connection lost within an answer");
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &res->status);

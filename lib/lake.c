@@ -29,7 +29,7 @@ static int has_record(struct lake *l, uint64_t n, bool *found, struct buf *text,
 
 	record_key(l, n, &key);
 	buf_reset(text);
-	rc = store_get(l->store, key.data, text, found, e);
+	rc = store_get(l->store, key.data, STORE_MAX_RECORD, text, found, e);
 	buf_release(&key);
 	return rc;
 }

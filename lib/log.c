@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "printable.h"
 #include "progress.h"
 
 static const char *tool = "starpipe";
@@ -42,32 +43,30 @@ void log_verbose(bool on)
 	verbose = on;
 }
 
-/* JSON and logfmt quote alike. Messages hold input, so bytes that are no UTF-8 may occur. */
+/* JSON and logfmt quote alike. */
 static void add_quoted(struct buf *b, const char *s)
 {
-	struct str rest = str_of(s);
+	struct buf clean = { 0 };
 
+	printable_add(&clean, str_of(s));
 	buf_addch(b, '"');
-	while (rest.len) {
-		size_t good = str_bad_utf8(rest);
-
-		for (size_t i = 0; i < good; i++) {
-			unsigned char c = (unsigned char)rest.data[i];
-
-			if (c == '"' || c == '\\')
-				buf_addf(b, "\\%c", c);
-			else if (c < 0x20)
-				buf_addf(b, "\\u%04x", c);
-			else
-				buf_addch(b, (char)c);
-		}
-		if (good < rest.len) {
-			buf_addz(b, "\\ufffd");
-			good++;
-		}
-		rest = (struct str){ rest.data + good, rest.len - good };
+	for (size_t i = 0; i < clean.len; i++) {
+		if (clean.data[i] == '"' || clean.data[i] == '\\')
+			buf_addch(b, '\\');
+		buf_addch(b, clean.data[i]);
 	}
 	buf_addch(b, '"');
+	buf_release(&clean);
+}
+
+/* Its line breaks are ours: err_locate left none in the text. */
+static void add_excerpt(struct buf *b, const char *s)
+{
+	for (size_t n; *s; s += n + 1) {
+		n = strcspn(s, "\n");
+		printable_add(b, (struct str){ s, n });
+		buf_addch(b, '\n');
+	}
 }
 
 static void add_field(struct buf *b, const char *name, const char *value)
@@ -90,9 +89,15 @@ static void emit(const char *level, const char *msg, const char *excerpt, const 
 
 	progress_clear();
 	if (format == TEXT) {
-		buf_addf(&b, "%s: %s%s%s\n%s", tool, level, *level ? ": " : "", msg, excerpt);
-		if (*hint)
-			buf_addf(&b, "%s: hint: %s\n", tool, hint);
+		buf_addf(&b, "%s: %s%s", tool, level, *level ? ": " : "");
+		printable_add(&b, str_of(msg));
+		buf_addch(&b, '\n');
+		add_excerpt(&b, excerpt);
+		if (*hint) {
+			buf_addf(&b, "%s: hint: ", tool);
+			printable_add(&b, str_of(hint));
+			buf_addch(&b, '\n');
+		}
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
 		gmtime_r(&now.tv_sec, &tm);
@@ -117,7 +122,7 @@ static void emit(const char *level, const char *msg, const char *excerpt, const 
 		char msg[2048]; \
 		va_list ap; \
 		va_start(ap, fmt); \
-		vsnprintf(msg, sizeof(msg), fmt, ap); \
+		err_format(msg, sizeof(msg), fmt, ap); \
 		va_end(ap); \
 		emit(level, msg, "", "", 0); \
 	} while (0)

@@ -4,7 +4,8 @@
  *     pg-extract: error: could not ...
  *     pg-extract: hint: A sentence.
  * json and logfmt carry the same as fields (time, tool, level, message, hint, and code for an
- * error), for log collectors. Every message is one write(2): lines of two tools never mix. */
+ * error), for log collectors. Every message is one write(2): lines of two tools never mix. Whatever
+ * stands in one, it cannot end its line, steer a terminal or show a URL's password: printable.h. */
 #ifndef STARPIPE_LOG_H
 #define STARPIPE_LOG_H
 

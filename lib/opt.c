@@ -114,7 +114,7 @@ int opt_misuse(struct err *e, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
+	err_format(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	err_set(e, USAGE, "%s", what);
 	return err_hint(e, USAGE, "Try '%s --help'.", log_tool());

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "mem.h"
 #include "state.h"
 #include "store.h"
@@ -249,7 +250,7 @@ static int take_lock(struct refs *r, struct err *e)
 	int rc = OK, tries = LOCK_TRIES;
 
 	buf_addf(&path, "%s.lock", r->key);
-	r->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	r->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (r->lock < 0)
 		rc = err_errno(e, "could not create %s", path.data);
 	while (rc == OK && flock(r->lock, LOCK_EX | LOCK_NB) != 0) {
@@ -295,7 +296,7 @@ static int read_store(struct refs *r, struct err *e)
 		found = fd >= 0 || errno != ENOENT;
 	} else {
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* behind what is preloaded */
-		rc = store_get(r->store, r->key, &text, &found, e);
+		rc = store_get(r->store, r->key, STORE_MAX_ROWS, &text, &found, e);
 	}
 	r->changed = !found;
 	if (rc == OK && found && fd < 0)

@@ -11,10 +11,11 @@
 #include "log.h"
 #include "mem.h"
 #include "retry.h"
+#include "s3_answer.h"
 #include "sig.h"
 #include "sigv4.h"
 
-enum { MAX_HEADERS = 10, PIECE = 8 << 20 };
+enum { MAX_HEADERS = 10, PIECE = 8 << 20, A_DAY_S = 24 * 60 * 60 };
 
 struct s3 {
 	struct http *http;
@@ -31,11 +32,40 @@ struct request {
 	struct sigv4_pair query[4];
 	size_t query_count;
 	struct str body;
+	size_t max_answer;  /* 0: S3_MAX_CONTROL */
+	unsigned patience_s; /* 0: S3_PATIENCE_S */
 	const char *content_type, *range, *if_match;
 	bool if_absent;
 	bool despite_signal; /* begin it, and repeat it, though one was caught */
 	bool finish;         /* what was sent is waited for, though one was caught */
 };
+
+static bool is_this_machine(struct str host)
+{
+	static const char local[] = ".localhost";
+	size_t n = sizeof(local) - 1;
+
+	return str_eqz(host, local + 1) || str_eqz(host, "[::1]") ||
+	       (host.len > n && memcmp(host.data + host.len - n, local, n) == 0) ||
+	       (host.len > 4 && memcmp(host.data, "127.", 4) == 0 &&
+		strspn(host.data, "0123456789.") >= host.len);
+}
+
+static void warn_of_plain_http(const char *endpoint)
+{
+	static bool said;
+	struct str host = { endpoint + 7, 0 };
+
+	if (said || strncmp(endpoint, "http://", 7) != 0)
+		return;
+	host.len = *host.data == '[' ? strcspn(host.data, "]") + 1 : strcspn(host.data, ":/");
+	if (is_this_machine(host))
+		return;
+	said = true;
+	log_warning("rows and signed requests go to %s by plain http: whoever is on the way can "
+		    "read and change them",
+		    endpoint);
+}
 
 int s3_open(const char *bucket, struct s3 **s, struct err *e)
 {
@@ -45,6 +75,8 @@ int s3_open(const char *bucket, struct s3 **s, struct err *e)
 	(*s)->bucket = xstrdup(bucket);
 	if ((rc = awsconf_read(&(*s)->conf, e)) != OK)
 		return rc;
+	if ((*s)->conf.endpoint)
+		warn_of_plain_http((*s)->conf.endpoint);
 	(*s)->region = xstrdup((*s)->conf.region);
 	return http_open(&(*s)->http, e);
 }
@@ -71,9 +103,8 @@ static void locate(const struct s3 *s, const char *key, struct buf *base, struct
 	const char *endpoint = s->conf.endpoint;
 
 	if (endpoint) {
-		const char *name = strstr(endpoint, "://");
+		const char *name = strstr(endpoint, "://") + 3;
 
-		name = name ? name + 3 : endpoint;
 		buf_add(host, name, strcspn(name, "/"));
 		buf_add(base, endpoint, (size_t)(name - endpoint) + host->len);
 		buf_addz(path, name + host->len);
@@ -145,8 +176,16 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 		sigv4_add_query(&url, r->query, r->query_count);
 	}
 	rc = http_send(s->http,
-		       &(struct http_request){ r->method, url.data, h, n, r->body,
-					       r->despite_signal || r->finish },
+		       &(struct http_request){
+			       .method = r->method,
+			       .url = url.data,
+			       .headers = h,
+			       .header_count = n,
+			       .body = r->body,
+			       .max_answer = r->max_answer > S3_MAX_CONTROL ? r->max_answer :
+									      S3_MAX_CONTROL,
+			       .patience_s = r->patience_s ? r->patience_s : S3_PATIENCE_S,
+			       .despite_signal = r->despite_signal || r->finish },
 		       &s->res, e);
 	if (rc != OK)
 		err_wrap(e, rc, "%s", base.data);
@@ -158,44 +197,7 @@ static int send_once(struct s3 *s, const struct request *r, struct err *e)
 	return rc;
 }
 
-/* --- replies --- */
-
-/* The text of the first <name>...</name> in a reply, with the five entities resolved. Replies are
- * small documents without attributes on what we look for; anything else is simply not found. */
-static char *xml_text(const struct buf *body, const char *name)
-{
-	static const struct { const char *entity; char c;
-	} entities[] = {
-		{ "&lt;", '<' },   { "&gt;", '>' },    { "&amp;", '&' },
-		{ "&quot;", '"' }, { "&apos;", '\'' },
-	};
-	struct buf open = { 0 }, out = { 0 };
-	const char *p, *end;
-	char *text = NULL;
-
-	buf_addf(&open, "<%s>", name);
-	p = body->len ? strstr(body->data, open.data) : NULL;
-	buf_reset(&open);
-	buf_addf(&open, "</%s>", name);
-	end = p ? strstr(p, open.data) : NULL;
-	if (end) {
-		p += strlen(name) + 2;
-		buf_need(&out, (size_t)(end - p));
-		while (p < end) {
-			size_t i = 0, n = sizeof(entities) / sizeof(entities[0]);
-
-			while (i < n &&
-			       strncmp(p, entities[i].entity, strlen(entities[i].entity)) != 0)
-				i++;
-			buf_addch(&out, i < n ? entities[i].c : *p);
-			p += i < n ? strlen(entities[i].entity) : 1;
-		}
-		text = xstrndup(out.data ? out.data : "", out.len);
-	}
-	buf_release(&open);
-	buf_release(&out);
-	return text;
-}
+/* --- answers --- */
 
 static bool is_code(const char *code, const char *what)
 {
@@ -214,7 +216,7 @@ static bool worth_retrying(const struct request *r, long status, const char *cod
 /* The failure that an answer is. */
 static int refused(const struct s3 *s, const struct request *r, const char *code, struct err *e)
 {
-	char *message = xml_text(&s->res.body, "Message");
+	char *message = s3_answer_text(&s->res.body, "Message", S3_MESSAGE_MAX);
 	long status = s->res.status;
 	int kind = worth_retrying(r, status, code) ? TRY_LATER :
 		   status == 403 || status == 401	   ? NOT_PERMITTED :
@@ -232,44 +234,45 @@ static int refused(const struct s3 *s, const struct request *r, const char *code
 	return kind;
 }
 
-/* A clock or a region that is off can be put right once. */
-static bool corrected(struct s3 *s, const char *code)
+/* A clock that is off can be put right once, by a day at most: what is signed for a later time is
+ * good until then, for whoever reads it. OK if the request is worth another try. */
+static int correct_clock(struct s3 *s, int rc, struct err *e)
 {
-	struct str date = http_header(&s->res, "Date"),
-		   region = http_header(&s->res, "x-amz-bucket-region");
-	struct tm tm = { 0 };
-	char z[64];
+	int64_t date, off;
 
-	if (is_code(code, "RequestTimeTooSkewed") && !s->clock_off_s && date.len < sizeof(z)) {
-		static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-		char month[4];
-		const char *m;
+	if (s->clock_off_s || !s3_answer_date(http_header(&s->res, "Date"), &date))
+		return rc;
+	off = date - (int64_t)time(NULL);
+	if (off > A_DAY_S || off < -A_DAY_S)
+		return err_wrap(e, rc, "this machine's clock and the server's are %lld days apart",
+				(long long)(off < 0 ? -off : off) / A_DAY_S);
+	s->clock_off_s = off;
+	return off ? OK : rc;
+}
 
-		memcpy(z, date.data, date.len);
-		z[date.len] = '\0';
-		if (sscanf(z, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year,
-			   &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6 ||
-		    !(m = strstr(months, month)))
-			return false;
-		tm.tm_year -= 1900;
-		tm.tm_mon = (int)(m - months) / 3;
-		s->clock_off_s = (long long)(timegm(&tm) - time(NULL));
-		return s->clock_off_s != 0;
-	}
-	if (region.len && !str_eqz(region, s->region) &&
+/* Whatever can be put right is put right: OK if the request is worth another try. */
+static int corrected(struct s3 *s, const char *code, int rc, struct err *e)
+{
+	struct str region = http_header(&s->res, "x-amz-bucket-region");
+
+	if (is_code(code, "RequestTimeTooSkewed"))
+		return correct_clock(s, rc, e);
+	if (s3_answer_is_region(region) && !str_eqz(region, s->region) &&
 	    (s->res.status == 301 || s->res.status == 307 || s->res.status == 400)) {
 		free(s->region);
 		s->region = xstrndup(region.data, region.len);
-		return true;
+		return OK;
 	}
-	return false;
+	return rc;
 }
 
+/* In slices, for a signal may come just before one. */
 static void wait_ms(unsigned ms)
 {
-	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+	const struct timespec slice = { 0, 100 * 1000000 };
 
-	nanosleep(&t, NULL); /* a signal ends it: the next attempt sees it */
+	for (unsigned waited = 0; waited < ms && !sig_caught(); waited += 100)
+		nanosleep(&slice, NULL);
 }
 
 static double chance(void)
@@ -293,7 +296,7 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 			return err_set(e, FAILED, "interrupted");
 		rc = send_once(s, r, e);
 		if (rc == OK) {
-			code = xml_text(&s->res.body, "Code");
+			code = s3_answer_text(&s->res.body, "Code", S3_CODE_MAX);
 			/* completing an upload can fail behind a 200 that was sent early */
 			if (s->res.status / 100 == 2 && !(code && strcmp(r->method, "POST") == 0)) {
 				free(code);
@@ -302,7 +305,7 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 			rc = refused(s, r, code, e);
 			if (s->res.status / 100 == 2)
 				rc = TRY_LATER;
-			if (corrected(s, code))
+			if (rc != TRY_LATER && corrected(s, code, rc, e) == OK)
 				rc = TRY_LATER;
 			free(code);
 		}
@@ -321,7 +324,7 @@ int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct b
 	    struct buf *version, struct err *e)
 {
 	char range[64];
-	struct request r = { .method = "GET", .key = key, .range = range,
+	struct request r = { .method = "GET", .key = key, .range = range, .max_answer = len,
 			     .if_match = version->len ? version->data : NULL };
 	struct str tag;
 	int rc;
@@ -340,27 +343,32 @@ int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct b
 		return err_set(e, FAILED, "could not get s3://%s/%s: the server knows no ranges",
 			       s->bucket, key);
 	tag = http_header(&s->res, "ETag");
-	if (!version->len && tag.len)
+	if (!version->len && s3_answer_is_token(tag))
 		buf_addstr(version, tag);
 	buf_add(data, s->res.body.data, s->res.body.len);
 	return OK;
 }
 
 /* In pieces, for objects may be large. */
-int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e)
+int s3_get(struct s3 *s, const char *key, size_t max, struct buf *data, bool *found,
+	   struct err *e)
 {
 	struct buf version = { 0 };
-	size_t start = data->len, before;
+	size_t start = data->len, before, ask;
 	char *code;
 	int rc;
 
-	do {
+	do { /* a byte more than max tells that there is more */
 		before = data->len;
-		rc = s3_read(s, key, before - start, PIECE, data, &version, e);
-	} while (rc == OK && data->len - before == PIECE);
+		ask = max - (before - start) < PIECE ? max - (before - start) + 1 : PIECE;
+		rc = s3_read(s, key, before - start, ask, data, &version, e);
+	} while (rc == OK && data->len - before == ask && data->len - start <= max);
 	*found = rc == OK;
+	if (rc == OK && data->len - start > max)
+		rc = err_set(e, BAD_DATA, "s3://%s/%s is larger than %zu bytes", s->bucket, key,
+			     max);
 	if (rc != OK && s->res.status == 404 && data->len == start) {
-		code = xml_text(&s->res.body, "Code");
+		code = s3_answer_text(&s->res.body, "Code", S3_CODE_MAX);
 		rc = is_code(code, "NoSuchBucket") ? rc : OK;
 		free(code);
 	}
@@ -374,8 +382,10 @@ static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
 {
 	struct buf there = { 0 };
 	bool found;
-	int rc = s3_get(s, r->key, &there, &found, e);
+	int rc = s3_get(s, r->key, r->body.len, &there, &found, e);
 
+	if (rc == BAD_DATA) /* a longer one is another's, too */
+		rc = OK;
 	if (rc == OK && found && str_eq(buf_str(&there), r->body)) {
 		rc = OK; /* ours: an answer got lost, and the retry met its own work */
 	} else if (rc == OK && found) {
@@ -425,10 +435,11 @@ int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, 
 	add_query(&r, "uploads", "");
 	if ((rc = request(s, &r, e)) != OK)
 		return rc;
-	*upload_id = xml_text(&s->res.body, "UploadId");
-	return *upload_id ? OK :
-			    err_set(e, FAILED, "s3://%s/%s: the server gave no UploadId", s->bucket,
-				    key);
+	*upload_id = s3_answer_text(&s->res.body, "UploadId", S3_TOKEN_MAX);
+	return *upload_id && s3_answer_is_token(str_of(*upload_id)) ?
+		       OK :
+		       err_set(e, FAILED, "s3://%s/%s: the server gave no UploadId", s->bucket,
+			       key);
 }
 
 int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsigned number,
@@ -445,7 +456,7 @@ int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsi
 	if ((rc = request(s, &r, e)) != OK)
 		return rc;
 	tag = http_header(&s->res, "ETag");
-	if (!tag.len)
+	if (!s3_answer_is_token(tag))
 		return err_set(e, FAILED, "s3://%s/%s: the server gave no ETag for part %u",
 			       s->bucket, key, number);
 	*etag = xstrndup(tag.data, tag.len);
@@ -455,7 +466,8 @@ int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsi
 int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, char *const *etags,
 			  unsigned count, struct err *e)
 {
-	struct request r = { .method = "POST", .key = key, .content_type = "application/xml" };
+	struct request r = { .method = "POST", .key = key, .content_type = "application/xml",
+			     .patience_s = S3_COMPLETE_S };
 	struct buf xml = { 0 };
 	int rc;
 

@@ -3,7 +3,12 @@
  * What may pass is tried again with backoff, then TRY_LATER: 5xx, 429, 408, SlowDown, 409 of a
  * conditional write, lost connections and timeouts. 403 and 401 are NOT_PERMITTED, a missing bucket
  * FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
- * region by what the server says. Keys are taken as they are: every byte arrives. */
+ * region by what the server says. Keys are taken as they are: every byte arrives.
+ *
+ * The endpoint may be hostile. What it answers is bounded in size: to S3_MAX_CONTROL, or to what was
+ * asked for if that is more; more is FAILED. It is bounded in time, too, as http.h says: an attempt
+ * that is given up counts as a lost connection. A clock is corrected by a day at most, beyond that
+ * the failure stays NOT_PERMITTED. */
 #ifndef STARPIPE_S3_H
 #define STARPIPE_S3_H
 
@@ -15,7 +20,13 @@
 
 struct s3;
 
-/* Close *s on failure too. */
+enum {
+	S3_MAX_CONTROL = 1 << 20, /* bytes of an answer that is no object */
+	S3_PATIENCE_S = 60,
+	S3_COMPLETE_S = 600       /* S3 may put many parts together for minutes */
+};
+
+/* Warns, once, where all goes to another machine by plain http. Close *s on failure too. */
 int s3_open(const char *bucket, struct s3 **s, struct err *e);
 void s3_close(struct s3 *s);
 
@@ -23,8 +34,10 @@ void s3_close(struct s3 *s);
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
 	   struct err *e);
 
-/* Append a whole object, or *found is false: there is none of that name. */
-int s3_get(struct s3 *s, const char *key, struct buf *data, bool *found, struct err *e);
+/* Append a whole object, or *found is false: there is none of that name. One of more than max bytes
+ * is BAD_DATA. */
+int s3_get(struct s3 *s, const char *key, size_t max, struct buf *data, bool *found,
+	   struct err *e);
 
 /* Append at most len bytes of an object from offset on; fewer where it ends. version, empty
  * at first, becomes what the server calls this version: TRY_LATER if there is another one later. */

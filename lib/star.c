@@ -500,7 +500,7 @@ int star_read(struct star *s, const char *path, struct err *e)
 	int rc;
 
 	*s = (struct star){ .path = xstrdup(path) };
-	if ((rc = file_read(path, &s->text, e)) != OK)
+	if ((rc = file_read(path, FILE_SMALL, &s->text, e)) != OK)
 		return rc;
 	if (strlen(s->text.data) != s->text.len || str_bad_utf8(buf_str(&s->text)) < s->text.len)
 		return err_set(e, USAGE, "%s: not a text in UTF-8", path);

@@ -171,7 +171,7 @@ int state_read(const char *path, struct json **doc, struct err *e)
 	*doc = NULL;
 	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return OK;
-	if ((rc = file_read(path, &text, e)) == OK &&
+	if ((rc = file_read(path, FILE_SMALL, &text, e)) == OK &&
 	    strspn(text.data, " \t\r\n") == text.len) {
 		rc = err_set(e, BAD_DATA, "state file %s is empty", path);
 		err_hint(e, rc, "Is it what a failed command left? For a first run, remove it.");

@@ -15,6 +15,8 @@
 
 enum { FIRST_PART = 8 << 20, PARTS_OF_A_SIZE = 1000, MAX_PARTS = 10000 };
 
+#define BUCKET_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:"
+
 struct store {
 	struct s3 *s3; /* NULL: files */
 };
@@ -41,7 +43,9 @@ int store_open(const char *url, struct store **s, char **key, struct err *e)
 		*key = xstrdup(url + 7);
 		return OK;
 	}
-	if (strncmp(url, "s3://", 5) == 0 && url[5] && url[5] != '/') {
+	/* a bucket's name becomes part of a host's, and of messages */
+	if (strncmp(url, "s3://", 5) == 0 && url[5] && url[5] != '/' &&
+	    !strcspn(url + 5 + strspn(url + 5, BUCKET_CHARS), "/")) {
 		const char *slash = strchr(url + 5, '/');
 		char *bucket =
 			xstrndup(url + 5, slash ? (size_t)(slash - url - 5) : strlen(url + 5));
@@ -76,7 +80,7 @@ static int make_folders(const char *path, struct err *e)
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+		if (mkdir(copy, FOLDER_MODE) != 0 && errno != EEXIST)
 			rc = err_errno(e, "could not create folder %s", copy);
 		*p = '/';
 	}
@@ -86,20 +90,9 @@ static int make_folders(const char *path, struct err *e)
 
 static int file_begin(struct upload *u, struct err *e)
 {
-	static unsigned serial;
-	struct buf tmp = { 0 };
 	int rc = make_folders(u->key, e);
 
-	if (rc != OK)
-		return rc;
-	buf_addf(&tmp, "%s.%ld.%u.tmp", u->key, (long)getpid(), serial++);
-	u->fd = open(tmp.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (u->fd < 0)
-		rc = err_errno(e, "could not create %s", tmp.data);
-	else
-		u->tmp = xstrdup(tmp.data);
-	buf_release(&tmp);
-	return rc;
+	return rc == OK ? file_make_beside(u->key, &u->tmp, &u->fd, e) : rc;
 }
 
 /* Publish the temporary file under its name; with if_absent by a link, which replaces nothing. */
@@ -300,12 +293,13 @@ int store_put(struct store *s, const char *key, struct str data, bool if_absent,
 	       file_put(s, key, data, if_absent, e);
 }
 
-int store_get(struct store *s, const char *key, struct buf *data, bool *found, struct err *e)
+int store_get(struct store *s, const char *key, size_t max, struct buf *data, bool *found,
+	      struct err *e)
 {
 	if (s->s3)
-		return s3_get(s->s3, key, data, found, e);
+		return s3_get(s->s3, key, max, data, found, e);
 	*found = access(key, F_OK) == 0;
-	return *found ? file_read(key, data, e) : OK;
+	return *found ? file_read(key, max, data, e) : OK;
 }
 
 /* --- pieces of objects --- */

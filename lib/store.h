@@ -14,6 +14,11 @@
 struct store;
 struct upload;
 
+/* What the whole objects are at most that we read. */
+#define STORE_MAX_RECORD ((size_t)64 << 20) /* of a lake's step */
+#define STORE_MAX_LOG ((size_t)1 << 30)     /* of a Delta table, compacted */
+#define STORE_MAX_ROWS ((size_t)16 << 30)   /* that joins need */
+
 enum { UPLOAD_PART_MIN = 5 << 20 }; /* S3 takes no smaller part but the last */
 
 /* Open what the URL names; *key is what stands behind the bucket, or the path. Close *s and free
@@ -24,8 +29,10 @@ void store_close(struct store *s);
 /* A small whole object. With if_absent, one that is there is LOST_RACE. */
 int store_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e);
 
-/* The whole object behind data, or *found false. */
-int store_get(struct store *s, const char *key, struct buf *data, bool *found, struct err *e);
+/* The whole object behind data, or *found false. One of more than max bytes is BAD_DATA: whoever
+ * writes objects shall not fill our memory. */
+int store_get(struct store *s, const char *key, size_t max, struct buf *data, bool *found,
+	      struct err *e);
 
 /* Append at most len bytes of an object from offset on; fewer where it ends. len is at most 8 MiB:
  * it is one request, retried alone. version, empty before the first call, holds the later ones to

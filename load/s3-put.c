@@ -307,8 +307,7 @@ static int start_child(struct put *p, char **argv, struct err *e)
 		close(ends[0]);
 		close(ends[1]);
 		execvp(argv[0], argv);
-		dprintf(STDERR_FILENO, "s3-put: error: could not run %s: %s\n", argv[0],
-			strerror(errno));
+		log_error(err_errno(e, "could not run %s", argv[0]), e);
 		_exit(127);
 	}
 	close(ends[1]);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json.h"
 #include "lineage.h"
 #include "log.h"
@@ -649,7 +650,7 @@ static int open_rejects(struct transform *t, struct err *e)
 
 	if (!rejects_path)
 		return OK;
-	fd = open(rejects_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	fd = open(rejects_path, O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE);
 	if (fd < 0)
 		return err_errno(e, "could not create %s", rejects_path);
 	out_init(&t->rejects, fd, rejects_path);
