@@ -79,7 +79,8 @@ static char *first(const char *a, const char *b, char *c)
 
 static int check_endpoint(const char *url, struct err *e)
 {
-	static const char alnum[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char of_host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789.-_:[]";
 	size_t scheme = strncmp(url, "http://", 7) == 0	 ? 7 :
 			strncmp(url, "https://", 8) == 0 ? 8 :
 							   0;
@@ -90,8 +91,7 @@ static int check_endpoint(const char *url, struct err *e)
 		return err_hint(e, USAGE, "Write the keys into AWS_ACCESS_KEY_ID and "
 					  "AWS_SECRET_ACCESS_KEY.");
 	}
-	while (*p && (strchr(alnum, *p) || strchr(".-_:[]", *p)))
-		p++;
+	p += strspn(p, of_host);
 	if (scheme && p > host && (*p == '/' || !*p) && !strpbrk(p, "?#%\\ \t"))
 		return OK;
 	err_set(e, USAGE, "the S3 endpoint \"%s\" is no URL of a server", url);

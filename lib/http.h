@@ -1,9 +1,9 @@
 /* http.h - one HTTP request at a time; http.c is the only place that includes curl/curl.h.
  *
- * The server may be hostile. Only http and https are spoken, redirects are not followed, an answer's
- * headers and body are bounded in size, and a request in time: it is given up after patience_s, and
- * HTTP_SLOWEST bytes that went either way earn a second more. So is one that stood still for
- * patience_s. A request is given up at once when a signal was caught (sig.h); one that is to be
+ * The server may be hostile. Only http and https are spoken, redirects are not followed, headers
+ * and body of an answer are bounded in size, and a request in time: it is given up after
+ * patience_s, to which HTTP_SLOWEST bytes that went either way add a second, or when it stood still
+ * for patience_s. A request is given up at once when a signal was caught (sig.h); one that is to be
  * finished despite a signal has HTTP_GRACE_S from then on. */
 #ifndef STARPIPE_HTTP_H
 #define STARPIPE_HTTP_H

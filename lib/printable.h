@@ -1,4 +1,4 @@
-/* printable.h - text of any origin, fit for a terminal and for a log: one line that does nothing. */
+/* printable.h - text of any origin, fit for a terminal and a log: one line that does nothing. */
 #ifndef STARPIPE_PRINTABLE_H
 #define STARPIPE_PRINTABLE_H
 

@@ -5,10 +5,10 @@
  * FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
  * region by what the server says. Keys are taken as they are: every byte arrives.
  *
- * The endpoint may be hostile. What it answers is bounded in size: to S3_MAX_CONTROL, or to what was
- * asked for if that is more; more is FAILED. It is bounded in time, too, as http.h says: an attempt
- * that is given up counts as a lost connection. A clock is corrected by a day at most, beyond that
- * the failure stays NOT_PERMITTED. */
+ * The endpoint may be hostile. An answer is bounded in size, to S3_MAX_CONTROL or to what was asked
+ * for if that is more: beyond it is FAILED. It is bounded in time, too, as http.h says: an attempt
+ * that is given up counts as a lost connection. A clock is corrected by a day at most, else the
+ * failure stays NOT_PERMITTED. */
 #ifndef STARPIPE_S3_H
 #define STARPIPE_S3_H
 

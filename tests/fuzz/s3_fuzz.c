@@ -1,8 +1,8 @@
-/* s3_fuzz - any bytes as an answer of S3: `make fuzz T=s3`, and replayed as a test
+/* s3_fuzz - any bytes as an answer of S3: make fuzz T=s3, and replayed as a test
  *
- * Lines up to an empty one are headers, the rest is the body, as on a connection. Whatever they say:
- * headers stay bounded, a date is one, what is sent back is harmless, and a message for people is
- * one line of visible UTF-8, in a multiple of the input. */
+ * Lines up to an empty one are headers, the rest is the body, as on a connection. Whatever they
+ * say: headers stay bounded, a date is one, what is sent back is harmless, and a message for people
+ * is one line of visible UTF-8, in a multiple of the input. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
