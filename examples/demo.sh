@@ -3,12 +3,16 @@
 #
 # Installs what is missing (apt, as root or by sudo), builds, starts a PostgreSQL of its own in a
 # temporary folder, fills it with a generated shop, and runs the pipe. No other server is touched, and
-# nothing lies outside that folder. Run again, it starts over; "stop" ends the server and removes the
-# folder. DEMO_ORDERS (20000) is the number of sales orders, DEMO_DIR another folder.
+# nothing lies outside that folder but its name, in ~/.cache. Run again, it starts over; "stop" ends the
+# server and removes the folder. DEMO_ORDERS (20000) is the number of sales orders, DEMO_DIR another
+# folder, which must not exist yet.
+#
+# Other users of the machine can neither guess the folder's name nor reach its server.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-dir=${DEMO_DIR:-${TMPDIR:-/tmp}/starpipe-demo.$(id -u)}
+note=${XDG_CACHE_HOME:-$HOME/.cache}/starpipe-demo
+dir=${DEMO_DIR:-$(cat "$note" 2>/dev/null || true)}
 orders=${DEMO_ORDERS:-20000}
 build=$(cd "$top" && realpath -m "${B:-build}")
 
@@ -17,9 +21,13 @@ bold='' plain=''
 step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 die() { echo "demo: error: $*" >&2; exit 1; }
 
+# Is it a folder that an earlier demo made, of ours and no link?
+is_ours() { [ -O "$dir" ] && [ ! -L "$dir" ] && [ -O "$dir/this-is-starpipe-demo" ]; }
+
 stop() {
+	[ -n "$dir" ] && is_ours || return 0
 	[ ! -d "$dir/pg" ] || "$top/tests/lib/pg.sh" down "$dir/pg"
-	[ ! -f "$dir/this-is-starpipe-demo" ] || rm -rf "$dir"
+	rm -rf "$dir"
 }
 
 prepare() {
@@ -28,10 +36,18 @@ prepare() {
 	make -C "$top" -s -j "$(nproc)" B="$build"
 	echo "built in $build"
 
+	umask 077
+	if [ -z "${DEMO_DIR:-}" ]; then
+		dir=$(mktemp -d "${TMPDIR:-/tmp}/starpipe-demo.XXXXXX")
+		mkdir -p "${note%/*}"
+		echo "$dir" >"$note"
+	else
+		mkdir "$dir" 2>/dev/null || die "cannot make the folder \"$dir\""
+	fi
 	step "2/4  A PostgreSQL server in $dir"
-	mkdir "$dir" 2>/dev/null && chmod 711 "$dir" || die "cannot make the folder \"$dir\""
 	touch "$dir/this-is-starpipe-demo"
-	"$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/env"
+	chmod 711 "$dir" # root's server is another user's, whose data lie below
+	PG_OPTIONS="-c listen_addresses= -c unix_socket_permissions=0700" "$top/tests/lib/pg.sh" up "$dir/pg" >"$dir/env"
 	. "$dir/env"
 	source="host=$PGHOST port=$PGPORT user=$PGUSER dbname=totesys"
 	warehouse="host=$PGHOST port=$PGPORT user=$PGUSER dbname=warehouse"
@@ -97,7 +113,7 @@ if [ "${1:-}" = stop ]; then
 	exit
 fi
 [ $# = 0 ] || { echo "usage: demo.sh [stop]" >&2; exit 2; }
-[ ! -e "$dir" ] || [ -O "$dir/this-is-starpipe-demo" ] || die "\"$dir\" is in the way"
+[ ! -e "$dir" ] || is_ours || die "\"$dir\" is in the way"
 stop
 trap '[ $? = 0 ] || echo "demo: stopped early; examples/demo.sh stop cleans up" >&2' EXIT
 prepare

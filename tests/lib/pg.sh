@@ -8,7 +8,8 @@
 #   down  stop the server, even one that hangs, and remove what up made
 #
 # It listens on a socket inside DIR and on a free port of 127.0.0.1, and lets everybody in there as
-# superuser: for tests and the demo only. As root it runs as postgres or nobody. Locale C and UTF-8.
+# superuser, who can run commands as the server's user: for tests and the demo only, which has no port
+# and a socket of its own. DIR must be nobody else's. As root it runs as postgres or nobody. Locale C and UTF-8.
 # fsync is off: a crash of the machine may lose it. PG_OPTIONS holds more settings: "-c a=b -c c=d".
 # The newest server of /usr/lib/postgresql is taken; PG_BINDIR names another one's bin folder.
 set -eu
@@ -66,6 +67,7 @@ is_running() {
 is_ready() { "$bin/pg_isready" -q -h "$dir" -p "$port"; }
 
 prepare() {
+	[ -O "$dir" ] || [ "$(stat -c %U "$dir")" = "${user:-}" ] || die "\"$dir\" is another user's"
 	[ -f "$dir/port" ] || [ -z "$(ls -A "$dir")" ] || die "\"$dir\" is not empty"
 	rm -rf "$dir/data"
 	bin=$(bindir)

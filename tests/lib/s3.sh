@@ -117,6 +117,7 @@ answers() { curl -sf -o "$dir/answer" --max-time 5 "http://127.0.0.1:$(cat "$dir
 start() {
 	local mon_port fsid osd_uuid
 
+	[ -O "$dir" ] || die "\"$dir\" is another user's"
 	[ -f "$dir/port" ] || [ -z "$(ls -A "$dir")" ] || die "\"$dir\" is not empty"
 	stop_daemons
 	rm -rf "$dir/mon" "$dir/osd"
