@@ -16,7 +16,7 @@ struct http {
 	const struct http_request *req;
 	struct http_response *res;
 	size_t sent;
-	bool headers_ended, too_long, too_slow;
+	bool headers_ended, too_long, too_slow, interrupted;
 	double began_s, caught_s; /* caught_s: since when a signal is known, 0: none is */
 };
 
@@ -95,8 +95,9 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t down, curl_off_t b, c
 		      h->req->patience_s + (double)(down + up) / HTTP_SLOWEST;
 	if (sig_caught() && h->caught_s == 0)
 		h->caught_s = now;
-	return h->too_slow || (h->caught_s > 0 && (!h->req->despite_signal ||
-						   now - h->caught_s > HTTP_GRACE_S));
+	h->interrupted = h->caught_s > 0 &&
+			 (!h->req->despite_signal || now - h->caught_s > HTTP_GRACE_S);
+	return h->too_slow || h->interrupted;
 }
 
 /* How it is set before libcurl 7.85 newer ones deprecate. */
@@ -162,7 +163,7 @@ static int no_answer(const struct http *h, CURLcode code, struct err *e)
 
 	if (h->too_long)
 		return err_set(e, FAILED, "the answer is too long");
-	if (h->caught_s > 0)
+	if (h->interrupted)
 		return err_set(e, FAILED, "interrupted");
 	if (h->too_slow)
 		return err_set(e, TRY_LATER, "the answer comes too slowly");
@@ -174,7 +175,7 @@ static void start(struct http *h, const struct http_request *req, struct http_re
 	h->req = req;
 	h->res = res;
 	h->sent = 0;
-	h->headers_ended = h->too_long = h->too_slow = false;
+	h->headers_ended = h->too_long = h->too_slow = h->interrupted = false;
 	h->began_s = now_s();
 	buf_reset(&res->body);
 	buf_reset(&res->headers);

@@ -267,11 +267,11 @@ static int corrected(struct s3 *s, const char *code, int rc, struct err *e)
 }
 
 /* In slices, for a signal may come just before one. */
-static void wait_ms(unsigned ms)
+static void wait_ms(unsigned ms, bool despite_signal)
 {
 	const struct timespec slice = { 0, 100 * 1000000 };
 
-	for (unsigned waited = 0; waited < ms && !sig_caught(); waited += 100)
+	for (unsigned waited = 0; waited < ms && (despite_signal || !sig_caught()); waited += 100)
 		nanosleep(&slice, NULL);
 }
 
@@ -313,7 +313,7 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 		    (sig_caught() && !r->despite_signal))
 			break;
 		log_info("%s; trying again", e->msg);
-		wait_ms(retry_delay_ms(attempt, chance()));
+		wait_ms(retry_delay_ms(attempt, chance()), r->despite_signal);
 	}
 	return rc;
 }
