@@ -178,6 +178,7 @@ static void add_tables(struct get *g, struct lake_step *s, bool *same)
 			continue;
 		if (s->number != g->from)
 			t->mode = WIRE_CHANGES;
+		t->rows = 0; /* sent */
 		GROW(g->tables, g->table_count, g->table_cap);
 		g->tables[g->table_count++] = t;
 		s->tables[i] = NULL;

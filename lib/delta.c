@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "delta_checkpoint.h"
+#include "delta_log.h"
 #include "delta_schema.h"
 #include "hash.h"
 #include "json.h"
@@ -13,19 +13,16 @@
 #include "map.h"
 #include "mem.h"
 
-enum { CHECKPOINT_EVERY = 20 };
+enum {
+	CHECKPOINT_EVERY = 20,
+	FAR_BACK = 200000 /* versions that are looked at, one by one, for what stands before */
+};
 
 struct published {
 	char *name;
-	char *folder;      /* key of the table's folder, with its slash */
-	int64_t version;   /* the last commit that was read or written; -1: none */
-	int64_t own;       /* the last commit of ours; -1: none */
-	bool checked;      /* that commit was seen to be there */
-	uint64_t step;     /* the last of ours in it, as far as was read */
-	char columns[17];  /* a hash of the columns it was seen to have, ours at least */
-	bool has_deleted;  /* and _deleted */
-	char *partition;   /* the column, or NULL */
-	char *metadata;    /* the last metaData that was read, or NULL */
+	char *folder;         /* key of the table's folder, with its slash */
+	struct delta_log log;
+	bool checked;         /* its last commit was seen to be there */
 };
 
 struct delta {
@@ -33,8 +30,9 @@ struct delta {
 	const struct parquet_options *options;
 	char *app;     /* appId of our transactions */
 	uint64_t step; /* all up to this one are published */
-	struct published *tables;
+	struct published **tables;
 	size_t count, cap;
+	struct map names; /* of them */
 	struct buf note;
 };
 
@@ -44,17 +42,20 @@ static struct published *table_of(struct delta *d, const char *name)
 {
 	struct published *p;
 	struct buf folder = { 0 };
+	int added;
+	struct map_entry *entry = map_add(&d->names, str_of(name), &added);
 
-	for (size_t i = 0; i < d->count; i++)
-		if (strcmp(d->tables[i].name, name) == 0)
-			return &d->tables[i];
-	GROW(d->tables, d->count, d->cap);
-	p = &d->tables[d->count++];
+	if (!added)
+		return entry->value;
 	buf_addz(&folder, lake_root(d->lake));
 	lake_add_folder(&folder, name);
 	buf_addch(&folder, '/');
-	*p = (struct published){
-		.name = xstrdup(name), .folder = folder.data, .version = -1, .own = -1};
+	entry->value = p = xcalloc(1, sizeof(*p));
+	*p = (struct published){ .name = xstrdup(name), .folder = folder.data,
+				 .log = { .version = -1, .own = -1 } };
+	p->log.name = p->name;
+	GROW(d->tables, d->count, d->cap);
+	d->tables[d->count++] = p;
 	return p;
 }
 
@@ -74,108 +75,19 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Do we know all that a writer must heed? Before version 7 the number says it: 2 is append-only
- * tables and invariants; from 7 on there are names. */
-static int check_protocol(const struct published *p, const struct json *protocol, struct err *e)
-{
-	const struct json *features = json_get(protocol, "writerFeatures");
-	int64_t writer = 0;
-
-	json_int(json_get(protocol, "minWriterVersion"), &writer);
-	for (size_t i = 0; i < json_count(features); i++) {
-		const char *name = json_string(json_at(features, i));
-
-		if (name && strcmp(name, "timestampNtz") != 0 && strcmp(name, "appendOnly") != 0 &&
-		    strcmp(name, "invariants") != 0)
-			return err_set(
-				e, BAD_DATA,
-				"Delta table \"%s\" has the feature %s, which starpipe cannot "
-				"write",
-				p->name, name);
-	}
-	if (writer <= 2 || writer == 7)
-		return OK;
-	return err_set(e, BAD_DATA, "Delta table \"%s\" wants writers of version %lld", p->name,
-		       (long long)writer);
-}
-
-/* Call f with every action of a log file. */
-static int each_action(struct str text,
-		       int (*f)(void *, const struct json *, struct str, struct err *), void *arg,
-		       struct err *e)
-{
-	int rc = OK;
-
-	while (text.len && rc == OK) {
-		const char *nl = memchr(text.data, '\n', text.len);
-		struct str line = { text.data, nl ? (size_t)(nl - text.data) : text.len };
-		struct json *doc = NULL;
-
-		text.data += line.len + (nl != NULL);
-		text.len -= line.len + (nl != NULL);
-		if (line.len == 0)
-			continue;
-		if ((rc = json_parse(line, &doc, e)) == OK)
-			rc = f(arg, doc, line, e);
-		json_free(doc);
-	}
-	return rc;
-}
-
-static void set_partition(struct published *p, const char *column)
-{
-	free(p->partition);
-	p->partition = column ? xstrdup(column) : NULL;
-}
-
-static void note_metadata(struct published *p, const struct json *metadata, struct str line)
-{
-	const struct json *by = json_get(metadata, "partitionColumns");
-	const char *schema = json_string(json_get(metadata, "schemaString"));
-
-	free(p->metadata);
-	p->metadata = xstrndup(line.data, line.len);
-	p->has_deleted = schema && strstr(schema, "\"name\":\"_deleted\"");
-	/* more than one is none that we could have */
-	set_partition(p, json_count(by) > 1 ? "" : json_string(json_at(by, 0)));
-}
-
-struct noting {
-	struct delta *d;
-	struct published *p;
-	int64_t at; /* the version that is read */
-};
-
-static int note_action(void *arg, const struct json *action, struct str line, struct err *e)
-{
-	struct noting *n = arg;
-	const struct json *txn = json_get(action, "txn"), *protocol = json_get(action, "protocol");
-	const char *app = json_string(json_get(txn, "appId"));
-	int64_t version;
-
-	if (app && n->d->app && strcmp(app, n->d->app) == 0 &&
-	    json_int(json_get(txn, "version"), &version) && version > (int64_t)n->p->step) {
-		n->p->step = (uint64_t)version;
-		n->p->own = n->at;
-	}
-	if (json_get(action, "metaData"))
-		note_metadata(n->p, json_get(action, "metaData"), line);
-	return protocol ? check_protocol(n->p, protocol, e) : OK;
-}
-
 static int last_checkpoint(struct delta *d, const struct published *p, int64_t *version,
 			   struct err *e)
 {
 	struct buf key = { 0 }, text = { 0 };
-	struct json *doc = NULL;
 	bool found;
 	int rc;
 
 	buf_addf(&key, "%s_delta_log/_last_checkpoint", p->folder);
 	rc = store_get(lake_store(d->lake), key.data, STORE_MAX_LOG, &text, &found, e);
-	if (rc == OK && found && (rc = json_parse(buf_str(&text), &doc, e)) == OK)
-		json_int(json_get(doc, "version"), version);
-	json_free(doc);
+	if (rc == OK && found)
+		rc = delta_log_last(buf_str(&text), version, e);
+	if (rc != OK)
+		err_wrap(e, rc, "%s", key.data);
 	buf_release(&key);
 	buf_release(&text);
 	return rc;
@@ -190,13 +102,13 @@ static int check_log(struct delta *d, const struct published *p, struct err *e)
 	bool found;
 	int rc;
 
-	log_key(p, p->version, ".json", &key);
+	log_key(p, p->log.version, ".json", &key);
 	rc = store_get(lake_store(d->lake), key.data, STORE_MAX_LOG, &text, &found, e);
 	if (rc == OK && !found && (rc = last_checkpoint(d, p, &checkpoint, e)) == OK &&
-	    checkpoint != p->version) {
+	    checkpoint != p->log.version) {
 		err_set(e, BAD_DATA,
 			"others have cleaned up its log beyond version %lld, the last known",
-			(long long)p->version);
+			(long long)p->log.version);
 		rc = err_hint(e, BAD_DATA, "Put it into another lake.");
 	}
 	buf_release(&key);
@@ -204,33 +116,47 @@ static int check_log(struct delta *d, const struct published *p, struct err *e)
 	return rc;
 }
 
-static int note_file(struct noting *n, const char *key, bool *found, struct err *e)
+static int note_file(struct delta *d, struct published *p, int64_t version, const char *key,
+		     bool *found, struct err *e)
 {
 	struct buf text = { 0 };
-	int rc = store_get(lake_store(n->d->lake), key, STORE_MAX_LOG, &text, found, e);
+	int rc = store_get(lake_store(d->lake), key, STORE_MAX_LOG, &text, found, e);
 
 	if (rc == OK && *found)
-		rc = each_action(buf_str(&text), note_action, n, e);
+		rc = delta_log_read(&p->log, d->app, version, buf_str(&text), e);
 	buf_release(&text);
 	return rc == OK ? OK : err_wrap(e, rc, "%s", key);
+}
+
+/* A step that the log has and the lake has not may be a rival's, which has just come. */
+static int check_step(struct delta *d, const struct published *p, struct err *e)
+{
+	bool has = true;
+	int rc = p->log.step > lake_last(d->lake) ?
+			 lake_has_step(d->lake, p->log.step, &has, e) :
+			 OK;
+
+	return rc != OK || has ? rc :
+				 err_set(e, BAD_DATA, "its log says that it has step %llu, the lake has not",
+			     (unsigned long long)p->log.step);
 }
 
 /* Read the commits that have come since, ours and others'. */
 static int read_forward(struct delta *d, struct published *p, struct err *e)
 {
-	struct noting n = { d, p, p->own };
 	struct buf key = { 0 };
 	bool found = true;
 	int rc = OK;
 
 	while (rc == OK && found) {
-		n.at = p->version + 1;
-		log_key(p, n.at, ".json", &key);
-		rc = note_file(&n, key.data, &found, e);
-		p->version += rc == OK && found;
+		log_key(p, p->log.version + 1, ".json", &key);
+		rc = note_file(d, p, p->log.version + 1, key.data, &found, e);
+		p->log.version += rc == OK && found;
 		p->checked = p->checked || found;
 	}
-	if (rc == OK && !p->checked && p->version >= 0)
+	if (rc == OK)
+		rc = check_step(d, p, e);
+	if (rc == OK && !p->checked && p->log.version >= 0)
 		rc = check_log(d, p, e);
 	p->checked = rc == OK;
 	buf_release(&key);
@@ -248,20 +174,22 @@ static void compacted_key(const struct published *p, int64_t version, struct buf
  * commit that is not there any more another may have stood. */
 static int find_metadata(struct delta *d, struct published *p, struct err *e)
 {
-	struct noting n = { d, p, p->own };
 	struct buf key = { 0 };
+	int64_t last = p->log.version;
 	bool commit = true, compacted = false;
 	int rc = OK;
 
-	for (int64_t v = p->version; rc == OK && !p->metadata && commit && v >= 0; v--) {
+	for (int64_t v = last; rc == OK && !p->log.metadata && commit && v >= 0; v--) {
+		if (last - v > FAR_BACK)
+			break;
 		log_key(p, v, ".json", &key);
-		rc = note_file(&n, key.data, &commit, e);
-		if (rc == OK && !p->metadata && v % CHECKPOINT_EVERY == 0) {
+		rc = note_file(d, p, p->log.own, key.data, &commit, e);
+		if (rc == OK && !p->log.metadata && v % CHECKPOINT_EVERY == 0) {
 			compacted_key(p, v, &key);
-			rc = note_file(&n, key.data, &compacted, e);
+			rc = note_file(d, p, p->log.own, key.data, &compacted, e);
 		}
 	}
-	if (rc == OK && !p->metadata) {
+	if (rc == OK && !p->log.metadata) {
 		err_set(e, BAD_DATA,
 			"others have cleaned up its log, which does not say its columns any more");
 		rc = err_hint(e, BAD_DATA,
@@ -273,59 +201,21 @@ static int find_metadata(struct delta *d, struct published *p, struct err *e)
 
 /* --- checkpoints --- */
 
-/* The table as it is, action by action: what was said last of each file, application and so on. */
-struct replay {
-	struct map lines; /* "file path", "txn app", "metaData ", "protocol " -> struct buf * */
-};
-
-static void set_line(struct replay *r, const char *kind, const char *name, struct str line)
-{
-	struct buf key = { 0 };
-	struct map_entry *entry;
-	int added;
-
-	buf_addf(&key, "%s %s", kind, name);
-	entry = map_add(&r->lines, buf_str(&key), &added);
-	buf_release(&key);
-	if (added)
-		entry->value = xcalloc(1, sizeof(struct buf));
-	buf_reset(entry->value);
-	buf_addstr(entry->value, line);
-}
-
-static int replay_action(void *arg, const struct json *action, struct str line, struct err *e)
-{
-	const char *kind, *name = "";
-	const struct json *value = json_member(action, 0, &kind);
-
-	(void)e;
-	if (!value || strcmp(kind, "commitInfo") == 0)
-		return OK;
-	if (strcmp(kind, "add") == 0 || strcmp(kind, "remove") == 0) {
-		name = json_string(json_get(value, "path"));
-		kind = "file"; /* a removed file is no more, an added one again */
-	} else if (strcmp(kind, "txn") == 0) {
-		name = json_string(json_get(value, "appId"));
-	}
-	set_line(arg, kind, name ? name : "", line);
-	return OK;
-}
-
-static int replay_file(struct delta *d, const char *key, struct replay *r, bool *found,
+static int replay_file(struct delta *d, const char *key, struct delta_replay *r, bool *found,
 		       struct err *e)
 {
 	struct buf text = { 0 };
 	int rc = store_get(lake_store(d->lake), key, STORE_MAX_LOG, &text, found, e);
 
-	if (rc == OK && *found)
-		rc = each_action(buf_str(&text), replay_action, r, e);
+	if (rc == OK && *found && (rc = delta_replay_read(r, buf_str(&text), e)) != OK)
+		err_wrap(e, rc, "%s", key);
 	buf_release(&text);
 	return rc;
 }
 
 /* The table as of a version: from the last compacted log before it, or the beginning. */
-static int replay_log(struct delta *d, struct published *p, int64_t version, struct replay *r,
-		      struct err *e)
+static int replay_log(struct delta *d, struct published *p, int64_t version,
+		      struct delta_replay *r, struct err *e)
 {
 	struct buf key = { 0 };
 	int64_t from = version;
@@ -333,8 +223,12 @@ static int replay_log(struct delta *d, struct published *p, int64_t version, str
 	int rc = OK;
 
 	while (rc == OK && !found && (from -= CHECKPOINT_EVERY) > 0) {
+		if (version - from > FAR_BACK)
+			rc = err_set(e, FAILED, "no compacted log in the last %d versions",
+				     FAR_BACK);
 		compacted_key(p, from, &key);
-		rc = replay_file(d, key.data, r, &found, e);
+		if (rc == OK)
+			rc = replay_file(d, key.data, r, &found, e);
 	}
 	for (int64_t v = found ? from + 1 : 0; rc == OK && v <= version; v++) {
 		log_key(p, v, ".json", &key);
@@ -355,27 +249,13 @@ static int put_if_absent(struct delta *d, const char *key, struct str data, stru
 }
 
 static int put_checkpoint(struct delta *d, struct published *p, int64_t version,
-			  const struct replay *r, struct err *e)
+			  const struct delta_replay *r, struct err *e)
 {
-	struct delta_checkpoint *c = delta_checkpoint_new();
 	struct buf json = { 0 }, file = { 0 }, key = { 0 }, last = { 0 };
 	int64_t had = -1;
 	uint64_t actions = 0;
-	int rc = OK;
+	int rc = delta_replay_finish(r, &json, &file, &actions, e);
 
-	for (size_t i = 0; i < r->lines.capacity && rc == OK; i++) {
-		struct json *doc = NULL;
-
-		if (!r->lines.entries[i].key.data)
-			continue;
-		buf_addstr(&json, buf_str(r->lines.entries[i].value));
-		buf_addch(&json, '\n');
-		rc = json_parse(buf_str(r->lines.entries[i].value), &doc, e);
-		delta_checkpoint_add(c, doc);
-		json_free(doc);
-	}
-	if (rc == OK)
-		rc = delta_checkpoint_finish(c, &file, &actions, e);
 	compacted_key(p, version, &key);
 	if (rc == OK)
 		rc = put_if_absent(d, key.data, buf_str(&json), e);
@@ -390,7 +270,6 @@ static int put_checkpoint(struct delta *d, struct published *p, int64_t version,
 		 (unsigned long long)actions);
 	if (rc == OK && had < version)
 		rc = store_put(lake_store(d->lake), key.data, buf_str(&last), false, e);
-	delta_checkpoint_free(c);
 	buf_release(&json);
 	buf_release(&file);
 	buf_release(&key);
@@ -402,8 +281,8 @@ static int put_checkpoint(struct delta *d, struct published *p, int64_t version,
  * reading faster: its failure is told, and the next one makes up for it. */
 static void checkpoint(struct delta *d, struct published *p)
 {
-	int64_t version = p->own - p->own % CHECKPOINT_EVERY;
-	struct replay r = { 0 };
+	int64_t version = p->log.own - p->log.own % CHECKPOINT_EVERY;
+	struct delta_replay r = { 0 };
 	struct err e = { 0 };
 	int rc = replay_log(d, p, version, &r, &e);
 
@@ -411,12 +290,7 @@ static void checkpoint(struct delta *d, struct published *p)
 		rc = put_checkpoint(d, p, version, &r, &e);
 	if (rc != OK)
 		log_warning("no checkpoint of Delta table \"%s\": %s", p->name, e.msg);
-	for (size_t i = 0; i < r.lines.capacity; i++)
-		if (r.lines.entries[i].key.data) {
-			buf_release(r.lines.entries[i].value);
-			free(r.lines.entries[i].value);
-		}
-	map_release(&r.lines);
+	delta_replay_release(&r);
 }
 
 /* --- commits --- */
@@ -527,11 +401,11 @@ static int add_wider_table(struct buf *b, struct delta *d, struct published *p, 
 	struct field value;
 	size_t at = 0;
 	bool more = false;
-	int rc = p->metadata ? OK : find_metadata(d, p, e);
+	int rc = p->log.metadata ? OK : find_metadata(d, p, e);
 
-	if (rc != OK || (rc = json_parse(str_of(p->metadata), &doc, e)) != OK)
+	if (rc != OK || (rc = json_parse(str_of(p->log.metadata), &doc, e)) != OK)
 		return rc;
-	line = str_of(p->metadata);
+	line = str_of(p->log.metadata);
 	had = json_string(json_get(json_get(doc, "metaData"), "schemaString"));
 	if (!had)
 		rc = err_set(e, BAD_DATA, "its metaData has no schemaString");
@@ -576,17 +450,17 @@ static int add_columns(struct buf *b, struct delta *d, struct published *p,
 {
 	struct buf own = { 0 };
 	bool ntz = false;
-	int rc = delta_schema_own(&own, t, c->numeric_text, c->deletes || p->has_deleted, &ntz, e);
+	int rc = delta_schema_own(&own, t, c->numeric_text, c->deletes || p->log.has_deleted, &ntz, e);
 
 	snprintf(hash, 17, "%016llx", (unsigned long long)str_hash(buf_str(&own), 0));
-	if (rc == OK && p->version < 0)
+	if (rc == OK && p->log.version < 0)
 		add_new_table(b, d, p, buf_str(&own), c->partition, ntz);
-	else if (rc == OK && strcmp(p->partition ? p->partition : "",
+	else if (rc == OK && strcmp(p->log.partition ? p->log.partition : "",
 				    c->partition ? c->partition : "") != 0)
 		rc = err_set(e, BAD_DATA, "it is partitioned by %s there, and by %s now",
-			     p->partition ? p->partition : "nothing",
+			     p->log.partition ? p->log.partition : "nothing",
 			     c->partition ? c->partition : "nothing");
-	else if (rc == OK && (p->metadata || strcmp(hash, p->columns) != 0))
+	else if (rc == OK && (p->log.metadata || strcmp(hash, p->log.columns) != 0))
 		rc = add_wider_table(b, d, p, buf_str(&own), ntz, e);
 	buf_release(&own);
 	return rc;
@@ -611,7 +485,7 @@ int delta_check(struct delta *d, const struct wire_table *t, const char *partiti
 	if ((rc = read_forward(d, p, e)) == OK)
 		rc = add_columns(&ignored, d, p, t, &c, hash, e);
 	if (rc == OK && !ignored.len) /* it has them: the next run need not look */
-		memcpy(p->columns, hash, sizeof(hash));
+		memcpy(p->log.columns, hash, sizeof(hash));
 	buf_release(&ignored);
 	if (rc == OK)
 		return OK;
@@ -630,7 +504,7 @@ static int look_at_files(struct columns *c, const struct lake_step *step,
 	for (size_t i = 0; i < step->object_count; i++) {
 		const struct lake_object *o = &step->objects[i];
 
-		if (strcmp(o->table, t->name) != 0)
+		if (o->table_index != t->index)
 			continue;
 		c->partition = o->column;
 		c->numeric_text = o->numeric_text;
@@ -664,12 +538,12 @@ static int add_commit(struct buf *b, struct delta *d, struct published *p,
 		rc = add_columns(b, d, p, t, &c, hash, e);
 	if (rc != OK)
 		return rc;
-	memcpy(p->columns, hash, sizeof(hash));
-	p->has_deleted = p->has_deleted || c.deletes;
+	memcpy(p->log.columns, hash, sizeof(hash));
+	p->log.has_deleted = p->log.has_deleted || c.deletes;
 	buf_addf(b, "{\"txn\":{\"appId\":\"%s\",\"version\":%llu,\"lastUpdated\":%lld}}\n", d->app,
 		 (unsigned long long)step->number, (long long)now_ms());
 	for (size_t i = 0; i < step->object_count; i++)
-		if (strcmp(step->objects[i].table, t->name) == 0)
+		if (step->objects[i].table_index == t->index)
 			add_file(b, &step->objects[i], t);
 	return OK;
 }
@@ -680,24 +554,24 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 {
 	struct published *p = table_of(d, t->name);
 	struct buf key = { 0 }, commit = { 0 };
-	int64_t before = p->own;
+	int64_t before = p->log.own;
 	struct err lost;
 	int rc;
 
 	do {
-		if ((rc = read_forward(d, p, e)) != OK || p->step >= step->number)
+		if ((rc = read_forward(d, p, e)) != OK || p->log.step >= step->number)
 			break;
 		buf_reset(&commit);
 		if ((rc = add_commit(&commit, d, p, step, t, e)) != OK)
 			break;
-		log_key(p, p->version + 1, ".json", &key);
+		log_key(p, p->log.version + 1, ".json", &key);
 		rc = store_put(lake_store(d->lake), key.data, buf_str(&commit), true, &lost);
 		if (rc != OK && rc != LOST_RACE)
 			*e = lost;
 	} while (rc == LOST_RACE);
 	if (rc == OK)
 		rc = read_forward(d, p, e); /* our own, by the same path as others' */
-	if (rc == OK && commit.len && p->own / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY)
+	if (rc == OK && commit.len && p->log.own / CHECKPOINT_EVERY > before / CHECKPOINT_EVERY)
 		checkpoint(d, p); /* whoever made the twentieth version */
 	buf_release(&key);
 	buf_release(&commit);
@@ -707,7 +581,7 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 static bool has_objects(const struct lake_step *step, const struct wire_table *t)
 {
 	for (size_t i = 0; i < step->object_count; i++)
-		if (strcmp(step->objects[i].table, t->name) == 0)
+		if (step->objects[i].table_index == t->index)
 			return true;
 	return false;
 }
@@ -755,52 +629,43 @@ struct str delta_note(struct delta *d)
 	buf_reset(b);
 	buf_addf(b, "{\"step\":%llu,\"tables\":{", (unsigned long long)d->step);
 	for (size_t i = 0; i < d->count; i++) {
-		const struct published *p = &d->tables[i];
-
 		buf_addz(b, i ? "," : "");
-		json_add_string(b, str_of(p->name));
-		buf_addf(b,
-			 ":{\"version\":%lld,\"own\":%lld,\"columns\":\"%s\",\"deleted\":%s",
-			 (long long)p->version, (long long)p->own, p->columns,
-			 p->has_deleted ? "true" : "false");
-		if (p->partition) {
-			buf_addz(b, ",\"partition\":");
-			json_add_string(b, str_of(p->partition));
-		}
-		buf_addch(b, '}');
+		json_add_string(b, str_of(d->tables[i]->name));
+		buf_addch(b, ':');
+		delta_log_add_note(b, &d->tables[i]->log);
 	}
 	buf_addz(b, "}}");
 	return buf_str(b);
 }
 
-static void read_note(struct delta *d, const struct json *note)
+static int read_note(struct delta *d, const struct lake_step *s, struct err *e)
 {
-	const struct json *tables = json_get(note, "tables");
+	struct json *note = NULL;
+	const struct json *tables;
 	int64_t n;
+	int rc = json_parse(s->delta, &note, e);
 
-	if (!json_int(json_get(note, "step"), &n) || n < 0)
-		return;
-	d->step = (uint64_t)n;
-	for (size_t i = 0; i < json_members(tables); i++) {
-		const char *name;
+	if (rc == OK && (!json_int(json_get(note, "step"), &n) || n < 0 || (uint64_t)n > s->number))
+		rc = err_set(e, BAD_DATA, "it does not say what step is published");
+	if (rc == OK)
+		d->step = (uint64_t)n;
+	tables = json_get(note, "tables");
+	for (size_t i = 0; i < json_members(tables) && rc == OK; i++) {
+		const char *name = NULL;
 		const struct json *table = json_member(tables, i, &name);
-		const char *columns = json_string(json_get(table, "columns"));
-		struct published *p = table_of(d, name);
 
-		if (!json_int(json_get(table, "version"), &p->version))
-			p->version = -1;
-		if (!json_int(json_get(table, "own"), &p->own))
-			p->own = -1;
-		snprintf(p->columns, sizeof(p->columns), "%s", columns ? columns : "");
-		p->has_deleted = json_true(json_get(table, "deleted"));
-		set_partition(p, json_string(json_get(table, "partition")));
+		rc = name ? delta_log_read_note(&table_of(d, name)->log, table, e) :
+			    err_set(e, BAD_DATA, "what it says of Delta tables is malformed");
 	}
+	json_free(note);
+	return rc == OK ? OK :
+			  err_wrap(e, rc, "commit record %llu", (unsigned long long)s->number);
 }
 
 int delta_open(struct lake *l, const struct parquet_options *o, struct delta **out, struct err *e)
 {
 	struct delta *d = *out = xcalloc(1, sizeof(*d));
-	const struct json *said = NULL;
+	bool said = false;
 	int rc = OK;
 
 	d->lake = l;
@@ -810,8 +675,9 @@ int delta_open(struct lake *l, const struct parquet_options *o, struct delta **o
 		struct lake_step step = { 0 };
 
 		rc = lake_step_read(l, n, &step, e);
-		said = json_get(step.record, "delta");
-		read_note(d, said);
+		said = rc == OK && step.delta.len;
+		if (said)
+			rc = read_note(d, &step, e);
 		lake_step_release(&step);
 	}
 	return rc == OK ? delta_publish(d, e) : rc;
@@ -822,11 +688,12 @@ void delta_close(struct delta *d)
 	if (!d)
 		return;
 	for (size_t i = 0; i < d->count; i++) {
-		free(d->tables[i].name);
-		free(d->tables[i].folder);
-		free(d->tables[i].metadata);
-		free(d->tables[i].partition);
+		delta_log_release(&d->tables[i]->log);
+		free(d->tables[i]->name);
+		free(d->tables[i]->folder);
+		free(d->tables[i]);
 	}
+	map_release(&d->names);
 	free(d->tables);
 	free(d->app);
 	buf_release(&d->note);

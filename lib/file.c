@@ -54,44 +54,48 @@ int file_sync_folder(const char *path, struct err *e)
 }
 
 /* What is replaced keeps its mode, if it is ours: another's says nothing of what we want. */
-static mode_t mode_for(const char *path, bool *keeps)
+static mode_t mode_for(int folder, const char *name, bool *keeps)
 {
 	struct stat st;
 
-	*keeps = lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+	*keeps = fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		 st.st_uid == geteuid();
 	return *keeps ? st.st_mode & 0777 : FILE_MODE;
 }
 
-int file_make_beside(const char *path, char **tmp, int *fd, struct err *e)
+int file_make_beside(int folder, const char *name, char **suffix, int *fd, struct err *e)
 {
-	struct buf name = { 0 };
+	struct buf full = { 0 };
 	uint64_t chance;
 	mode_t mode;
 	bool keeps;
 	int rc = OK;
 
-	*tmp = NULL;
+	*suffix = NULL;
 	*fd = -1;
 	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
 		return err_errno(e, "could not get random bytes");
-	buf_addf(&name, "%s.%016llx.tmp", path, (unsigned long long)chance);
-	mode = mode_for(path, &keeps);
-	*fd = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	buf_addf(&full, "%s.%016llx.tmp", name, (unsigned long long)chance);
+	mode = mode_for(folder, name, &keeps);
+	*fd = openat(folder, full.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (*fd < 0)
-		rc = err_errno(e, "could not create %s", name.data);
+		rc = err_errno(e, "could not create %s", full.data);
 	else
-		*tmp = xstrndup(name.data, name.len);
+		*suffix = xstrdup(full.data + strlen(name));
 	if (rc == OK && keeps && fchmod(*fd, mode) != 0)
-		rc = err_errno(e, "could not set the mode of %s", name.data);
-	buf_release(&name);
+		rc = err_errno(e, "could not set the mode of %s", full.data);
+	buf_release(&full);
 	return rc;
 }
 
 int file_write_atomic(const char *path, struct str contents, struct err *e)
 {
-	char *tmp;
-	int fd, rc = file_make_beside(path, &tmp, &fd, e);
+	struct buf name = { 0 };
+	char *suffix, *tmp;
+	int fd, rc = file_make_beside(AT_FDCWD, path, &suffix, &fd, e);
 
+	buf_addf(&name, "%s%s", path, suffix ? suffix : "");
+	tmp = name.data;
 	if (rc == OK)
 		rc = write_all(fd, contents.data, contents.len, tmp, e);
 	if (rc == OK && fsync(fd) != 0)
@@ -100,10 +104,11 @@ int file_write_atomic(const char *path, struct str contents, struct err *e)
 		rc = err_errno(e, "could not write %s", tmp);
 	if (rc == OK && rename(tmp, path) != 0)
 		rc = err_errno(e, "could not rename %s to %s", tmp, path);
-	if (rc != OK && tmp)
+	if (rc != OK && suffix)
 		unlink(tmp);
 	else if (rc == OK)
 		rc = file_sync_folder(path, e);
-	free(tmp);
+	free(suffix);
+	buf_release(&name);
 	return rc;
 }

@@ -42,13 +42,16 @@ static int find_last(struct lake *l, struct err *e)
 	bool found = true;
 	int rc = OK;
 
-	while (rc == OK && found) {
+	while (rc == OK && found && above <= LAKE_STEP_MAX) {
 		rc = has_record(l, above, &found, &text, e);
 		if (found) {
 			below = above;
 			above *= 2;
 		}
 	}
+	if (rc == OK && found)
+		rc = err_set(e, BAD_DATA, "there is a commit record %llu: no lake has as many",
+			     (unsigned long long)below);
 	while (rc == OK && above - below > 1) {
 		uint64_t middle = below + (above - below) / 2;
 
@@ -59,21 +62,18 @@ static int find_last(struct lake *l, struct err *e)
 			above = middle;
 	}
 	l->last = below;
-	if (rc == OK && below)
-		rc = has_record(l, below, &found, &text, e);
-	if (rc == OK && below) {
-		struct str key;
-		struct field v;
-		size_t at = 0;
-
-		while ((rc = scan_member(buf_str(&text), &at, &key, &v, e)) == OK &&
-		       v.kind != F_ABSENT)
-			if (str_eqz(key, "\"state\"") && v.kind == F_OBJECT)
-				buf_addstr(&l->state, v.text);
-		if (rc != OK)
-			err_wrap(e, rc, "commit record %llu", (unsigned long long)below);
-	}
 	buf_release(&text);
+	return rc;
+}
+
+static int read_state(struct lake *l, struct err *e)
+{
+	struct lake_step s = { 0 };
+	int rc = l->last ? lake_step_read(l, l->last, &s, e) : OK;
+
+	if (rc == OK)
+		buf_addstr(&l->state, s.state);
+	lake_step_release(&s);
 	return rc;
 }
 
@@ -83,7 +83,9 @@ int lake_open(const char *url, struct lake **l, struct err *e)
 
 	*l = xcalloc(1, sizeof(**l));
 	rc = store_open(url, &(*l)->store, &(*l)->root, e);
-	return rc == OK ? find_last(*l, e) : rc;
+	if (rc == OK)
+		rc = find_last(*l, e);
+	return rc == OK ? read_state(*l, e) : rc;
 }
 
 struct str lake_state(const struct lake *l)
@@ -101,37 +103,28 @@ const char *lake_root(const struct lake *l)
 	return l->root;
 }
 
-void lake_add_folder(struct buf *b, const char *name)
-{
-	const unsigned char *c = (const unsigned char *)name;
-
-	if (!*c)
-		buf_addz(b, "%00");
-	for (; *c; c++) {
-		bool first = (const char *)c == name;
-
-		if (*c == '%' || *c == '/' || *c == '=' || *c < 0x20 || *c == 0x7f ||
-		    (first && (*c == '.' || *c == '_')))
-			buf_addf(b, "%%%02X", *c);
-		else
-			buf_addch(b, (char)*c);
-	}
-}
-
-int lake_append(struct lake *l, struct str record, struct str state, struct err *e)
+int lake_append(struct lake *l, struct buf *record, struct err *e)
 {
 	struct buf key = { 0 };
-	int rc;
+	struct lake_step s;
+	int rc = lake_record_read(record, l->last + 1, &s, e);
 
+	if (rc == OK && s.text.len > STORE_MAX_RECORD)
+		rc = err_set(e, BAD_DATA, "it has more than %zu bytes", STORE_MAX_RECORD);
+	if (rc != OK) {
+		err_wrap(e, rc, "the step cannot be committed: its record");
+		goto done;
+	}
 	record_key(l, l->last + 1, &key);
-	rc = store_put(l->store, key.data, record, true, e);
-	buf_release(&key);
-	if (rc != OK)
-		return rc;
+	if ((rc = store_put(l->store, key.data, buf_str(&s.text), true, e)) != OK)
+		goto done;
 	l->last++;
 	buf_reset(&l->state);
-	buf_addstr(&l->state, state);
-	return OK;
+	buf_addstr(&l->state, s.state);
+done:
+	buf_release(&key);
+	lake_step_release(&s);
+	return rc;
 }
 
 /* --- reading --- */
@@ -164,69 +157,6 @@ uint64_t lake_last(const struct lake *l)
 	return l->last;
 }
 
-/* Below ROOT, and nowhere else. */
-static bool is_path(const char *path)
-{
-	if (!path || *path == '/')
-		return false;
-	while (path) {
-		if (strncmp(path, "..", 2) == 0 && (path[2] == '/' || !path[2]))
-			return false;
-		path = strchr(path, '/');
-		path = path ? path + 1 : NULL;
-	}
-	return true;
-}
-
-static bool read_object(const struct json *j, struct lake_object *o)
-{
-	const char *encoding = json_string(json_get(j, "encoding"));
-	const char *format = json_string(json_get(j, "format"));
-	const struct json *partition = json_get(j, "partition");
-	int64_t rows, bytes, deletes = 0;
-
-	json_int(json_get(j, "deletes"), &deletes);
-	o->deletes = (uint64_t)deletes;
-	o->value = json_string(json_member(partition, 0, &o->column));
-	o->path = json_string(json_get(j, "path"));
-	o->table = json_string(json_get(j, "table"));
-	o->sha256 = json_string(json_get(j, "sha256"));
-	o->format = format ? format : "jsonl";
-	o->numeric_text = json_string(json_get(j, "numeric_as")) != NULL;
-	o->time_text = json_string(json_get(j, "time_as")) != NULL;
-	if (!is_path(o->path) || !o->table || !o->sha256 || !encoding ||
-	    !json_int(json_get(j, "rows"), &rows) || !json_int(json_get(j, "bytes"), &bytes) ||
-	    (!codec_parse(encoding, &o->codec) && strcmp(encoding, codec_name(CODEC_NONE)) != 0))
-		return false;
-	o->rows = (uint64_t)rows;
-	o->bytes = (uint64_t)bytes;
-	return true;
-}
-
-static int read_record(struct lake_step *s, struct err *e)
-{
-	const struct json *tables = json_get(s->record, "tables");
-	const struct json *objects = json_get(s->record, "objects");
-	int rc = OK;
-
-	s->id = json_string(json_get(s->record, "id"));
-	if (!s->id)
-		return err_set(e, BAD_DATA, "it has no id");
-	s->tables = xcalloc(json_count(tables), sizeof(struct wire_table *));
-	s->objects = xcalloc(json_count(objects), sizeof(struct lake_object));
-	while (rc == OK && s->table_count < json_count(tables)) {
-		rc = wire_table_read(json_at(tables, s->table_count), &s->tables[s->table_count],
-				     e);
-		s->table_count++;
-	}
-	while (rc == OK && s->object_count < json_count(objects)) {
-		if (!read_object(json_at(objects, s->object_count), &s->objects[s->object_count]))
-			rc = err_set(e, BAD_DATA, "object %zu is malformed", s->object_count + 1);
-		s->object_count++;
-	}
-	return rc;
-}
-
 int lake_step_read(struct lake *l, uint64_t number, struct lake_step *s, struct err *e)
 {
 	struct buf text = { 0 };
@@ -237,22 +167,21 @@ int lake_step_read(struct lake *l, uint64_t number, struct lake_step *s, struct 
 	rc = has_record(l, number, &found, &text, e);
 	if (rc == OK && !found)
 		rc = err_set(e, BAD_DATA, "it is not there, later ones are");
-	if (rc == OK && (rc = json_parse(buf_str(&text), &s->record, e)) == OK)
-		rc = read_record(s, e);
+	if (rc == OK)
+		rc = lake_record_read(&text, number, s, e);
 	if (rc != OK)
 		err_wrap(e, rc, "commit record %llu", (unsigned long long)number);
 	buf_release(&text);
 	return rc;
 }
 
-void lake_step_release(struct lake_step *s)
+int lake_has_step(struct lake *l, uint64_t number, bool *has, struct err *e)
 {
-	for (size_t i = 0; i < s->table_count; i++)
-		wire_table_free(s->tables[i]);
-	free(s->tables);
-	free(s->objects);
-	json_free(s->record);
-	*s = (struct lake_step){ 0 };
+	struct buf text = { 0 };
+	int rc = has_record(l, number, has, &text, e);
+
+	buf_release(&text);
+	return rc;
 }
 
 struct lake_reader *lake_object_open(struct lake *l, const struct lake_object *o)

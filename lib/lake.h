@@ -18,13 +18,12 @@
  *     state      the stream's @state, if it had one
  *     delta      what is published as Delta tables, if anything: delta.h
  *
- * The id of step 1 is the lake's. */
+ * The id of step 1 is the lake's. lake_record.h reads records, and says what is not believed. */
 #ifndef STARPIPE_LAKE_H
 #define STARPIPE_LAKE_H
 
-#include "compress.h"
+#include "lake_record.h"
 #include "store.h"
-#include "wire.h"
 
 struct lake;
 
@@ -39,40 +38,20 @@ struct str lake_state(const struct lake *l);
 struct store *lake_store(const struct lake *l);
 const char *lake_root(const struct lake *l);
 
-/* The folder of a table's name, which is no other table's, and none of the lake's own. */
-void lake_add_folder(struct buf *b, const char *name);
-
-/* Add the next record, with that state in it. LOST_RACE if another run was first. lake_write.h
- * makes the record. */
-int lake_append(struct lake *l, struct str record, struct str state, struct err *e);
+/* Add the next record, which lake_write.h has made. Takes it over. It is read before it is
+ * written: what no reader would take is BAD_DATA. LOST_RACE if another run was first. */
+int lake_append(struct lake *l, struct buf *record, struct err *e);
 
 /* --- reading --- */
 
 /* The number of the last step, as found or committed; 0 if there is none. */
 uint64_t lake_last(const struct lake *l);
 
-struct lake_object {
-	const char *path, *table, *format, *sha256;
-	const char *column, *value; /* of its partition; NULL: none, or of the value NULL */
-	uint64_t rows, deletes, bytes; /* bytes are as stored */
-	enum codec codec;
-	bool numeric_text, time_text;  /* in Parquet */
-};
-
-/* A step as its record tells it. Everything lives until lake_step_release. */
-struct lake_step {
-	uint64_t number;
-	const char *id;
-	struct wire_table **tables;
-	size_t table_count;
-	struct lake_object *objects;
-	size_t object_count;
-	struct json *record;
-};
-
 /* Release *s on failure too. */
 int lake_step_read(struct lake *l, uint64_t number, struct lake_step *s, struct err *e);
-void lake_step_release(struct lake_step *s);
+
+/* Is there a record of this number? */
+int lake_has_step(struct lake *l, uint64_t number, bool *has, struct err *e);
 
 /* An object's contents, decompressed: each call appends a piece of at most DECOMPRESS_STEP to out.
  * When *more is false all was read, and bytes and checksum are those of the record; if they are

@@ -246,37 +246,26 @@ static void count_memory(struct partition *p)
 static void add_object(struct lake_writer *w, const struct partition *p)
 {
 	const struct lake_table *t = p->table;
+	const struct encoding *how = &w->how->encoding;
+	bool parquet = how->format == FORMAT_PARQUET;
 	char hash[SHA256_HEX + 1];
-	struct buf *b = &w->objects;
+	const struct lake_object o = {
+		.path = p->path,
+		.table = t->table.name,
+		.format = format_name(how->format),
+		.sha256 = hash,
+		.column = is_partitioned(t) ? t->table.columns[t->partition_by].name : NULL,
+		.value = p->value,
+		.rows = p->rows,
+		.deletes = p->deletes,
+		.bytes = p->bytes,
+		.codec = parquet ? CODEC_NONE : how->codec,
+		.numeric_text = parquet && how->parquet.numeric_text,
+		.time_text = t->columns != NULL,
+	};
 
 	hash_hex(p->hash, hash);
-	buf_addz(b, b->len ? ",\n  {\"path\":" : "\n  {\"path\":");
-	json_add_string(b, str_of(p->path));
-	buf_addz(b, ",\"table\":");
-	json_add_string(b, str_of(t->table.name));
-	if (is_partitioned(t)) {
-		buf_addz(b, ",\"partition\":{");
-		json_add_string(b, str_of(t->table.columns[t->partition_by].name));
-		buf_addch(b, ':');
-		if (p->value)
-			json_add_string(b, str_of(p->value));
-		else
-			buf_addz(b, "null");
-		buf_addch(b, '}');
-	}
-	buf_addf(b, ",\"rows\":%llu", (unsigned long long)p->rows);
-	if (p->deletes)
-		buf_addf(b, ",\"deletes\":%llu", (unsigned long long)p->deletes);
-	buf_addf(b, ",\"bytes\":%llu,\"sha256\":\"%s\",\"encoding\":\"%s\",\"format\":\"%s\"",
-		 (unsigned long long)p->bytes, hash,
-		 codec_name(w->how->encoding.format == FORMAT_PARQUET ? CODEC_NONE :
-									w->how->encoding.codec),
-		 format_name(w->how->encoding.format));
-	if (w->how->encoding.format == FORMAT_PARQUET && w->how->encoding.parquet.numeric_text)
-		buf_addz(b, ",\"numeric_as\":\"string\"");
-	if (t->columns)
-		buf_addz(b, ",\"time_as\":\"string\"");
-	buf_addch(b, '}');
+	lake_record_add_object(&w->objects, &o);
 }
 
 /* Undo what was not committed, and forget it. */
@@ -472,37 +461,18 @@ int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, 
 
 /* --- commit --- */
 
-static void add_record(struct lake_writer *w, struct buf *b, struct str state, struct str note)
+static void add_record(struct lake_writer *w, struct buf *b, struct str state, struct str delta)
 {
-	struct timespec now;
-	struct tm tm;
-	char when[32];
+	struct lake_step s = { .number = lake_last(w->lake) + 1, .id = w->id, .state = state,
+			       .delta = delta, .table_count = w->table_count };
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_addf(b,
-		 "{\"step\":%llu,\"id\":\"%s\",\"committed_at\":\"%s\",\"tool\":\"%s\",\n "
-		 "\"tables\":[",
-		 (unsigned long long)lake_last(w->lake) + 1, w->id, when, log_tool());
+	s.tables = xcalloc(w->table_count, sizeof(*s.tables));
 	for (size_t i = 0; i < w->table_count; i++) {
-		buf_addz(b, i ? ",\n  " : "\n  ");
-		wire_add_table(b, &w->tables[i]->table);
-		b->len -= 2; /* its } and line break */
-		buf_addf(b, ",\"rows\":%llu}", (unsigned long long)w->tables[i]->rows);
+		s.tables[i] = &w->tables[i]->table;
+		s.tables[i]->rows = w->tables[i]->rows;
 	}
-	buf_addz(b, "],\n \"objects\":[");
-	buf_addstr(b, buf_str(&w->objects));
-	buf_addz(b, "]");
-	if (state.len) {
-		buf_addz(b, ",\n \"state\":");
-		buf_addstr(b, state);
-	}
-	if (note.len) {
-		buf_addz(b, ",\n ");
-		buf_addstr(b, note);
-	}
-	buf_addz(b, "}\n");
+	lake_record_add(b, &s, log_tool(), buf_str(&w->objects));
+	free(s.tables);
 }
 
 /* A name that is a mistake would make a lake without partitions. */
@@ -518,7 +488,7 @@ static int check_partition(const struct lake_writer *w, struct err *e)
 			       w->how->partition_by);
 }
 
-int lake_writer_commit(struct lake_writer *w, struct str state, struct str note, struct err *e)
+int lake_writer_commit(struct lake_writer *w, struct str state, struct str delta, struct err *e)
 {
 	struct buf record = { 0 };
 	int rc = check_partition(w, e);
@@ -529,9 +499,8 @@ int lake_writer_commit(struct lake_writer *w, struct str state, struct str note,
 		rc = close_object(w, w->open[0], e);
 	if (rc != OK)
 		return rc;
-	add_record(w, &record, state, note);
-	rc = lake_append(w->lake, buf_str(&record), state, e);
-	buf_release(&record);
+	add_record(w, &record, state, delta);
+	rc = lake_append(w->lake, &record, e);
 	if (rc != OK)
 		return rc;
 	w->object_count += w->new_objects;

@@ -28,9 +28,9 @@ void lake_writer_table(struct lake_writer *w, const struct wire_table *t);
 /* The reader's row, or @delete, of the table told last. */
 int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, struct err *e);
 
-/* Publish what was written since the last commit as one step. note is another member of the record,
- * as in "delta":{...}, or empty. LOST_RACE if another run was first. */
-int lake_writer_commit(struct lake_writer *w, struct str state, struct str note, struct err *e);
+/* Publish what was written since the last commit as one step. delta is what its record says of
+ * Delta tables, or empty. LOST_RACE if another run was first. */
+int lake_writer_commit(struct lake_writer *w, struct str state, struct str delta, struct err *e);
 
 uint64_t lake_writer_objects(const struct lake_writer *w); /* published */
 uint64_t lake_writer_bytes(const struct lake_writer *w);

@@ -1,4 +1,5 @@
 /* store - objects on S3 or in files */
+#define _GNU_SOURCE /* O_PATH */
 #include "store.h"
 
 #include <errno.h>
@@ -12,6 +13,9 @@
 #include "mem.h"
 #include "out.h"
 #include "s3.h"
+#include "sig.h"
+
+enum { CHUNK = 256 * 1024 };
 
 enum { FIRST_PART = 8 << 20, PARTS_OF_A_SIZE = 1000, MAX_PARTS = 10000 };
 
@@ -19,6 +23,7 @@ enum { FIRST_PART = 8 << 20, PARTS_OF_A_SIZE = 1000, MAX_PARTS = 10000 };
 
 struct store {
 	struct s3 *s3; /* NULL: files */
+	char *root;    /* files: a lake's folder, with its slash; NULL: single objects */
 };
 
 struct upload {
@@ -30,8 +35,8 @@ struct upload {
 	char **etags;
 	unsigned parts;
 	size_t etag_cap;
-	int fd;             /* files: the temporary one */
-	char *tmp;
+	int fd;             /* files: the temporary one, */
+	char *tmp;          /* and its key */
 };
 
 int store_open(const char *url, struct store **s, char **key, struct err *e)
@@ -41,6 +46,8 @@ int store_open(const char *url, struct store **s, char **key, struct err *e)
 	if (strncmp(url, "file:///", 8) == 0) {
 		*s = xcalloc(1, sizeof(**s));
 		*key = xstrdup(url + 7);
+		if (url[strlen(url) - 1] == '/')
+			(*s)->root = xstrdup(*key);
 		return OK;
 	}
 	/* a bucket's name becomes part of a host's, and of messages */
@@ -66,6 +73,7 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	s3_close(s->s3);
+	free(s->root);
 	free(s);
 }
 
@@ -88,16 +96,106 @@ static int make_folders(const char *path, struct err *e)
 	return rc;
 }
 
+/* Where a key's last part stands: a folder to close, or AT_FDCWD. */
+struct place {
+	int folder;
+	const char *name;
+};
+
+static void leave(struct place *at)
+{
+	if (at->folder >= 0)
+		close(at->folder);
+}
+
+static int is_link(const struct place *at, const char *key, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(at->folder, at->name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISLNK(st.st_mode))
+		return OK;
+	err_set(e, NOT_PERMITTED, "%s is reached by a symbolic link, \"%s\"", key, at->name);
+	return err_hint(e, NOT_PERMITTED, "Inside a lake none is followed: it may be another "
+					  "user's. Mount what shall lie elsewhere.");
+}
+
+/* Go down one folder. */
+static int step_into(struct place *at, const char *key, bool create, struct err *e)
+{
+	int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | (create ? O_RDONLY : O_PATH);
+	int rc, fd;
+
+	if (create && mkdirat(at->folder, at->name, FOLDER_MODE) != 0 && errno != EEXIST)
+		return err_errno(e, "could not create folder %s of %s", at->name, key);
+	if ((fd = openat(at->folder, at->name, flags)) < 0) {
+		int why = errno;
+
+		if ((rc = is_link(at, key, e)) != OK)
+			return rc;
+		errno = why;
+		return err_errno(e, "could not open %s", key);
+	}
+	leave(at);
+	at->folder = fd;
+	return OK;
+}
+
+/* The place of a key. What stands below a lake's folder is the lake's: no symbolic link is followed
+ * there. What stands above it, and a single object's path, is what the user wrote. errno is 0, or
+ * that of a failure. */
+static int find_place(const struct store *s, const char *key, bool create, struct place *at,
+		      struct err *e)
+{
+	size_t own = s->root ? strlen(s->root) : 0;
+	char *rest;
+	int rc;
+
+	*at = (struct place){ AT_FDCWD, key };
+	errno = 0;
+	if (create && (rc = make_folders(s->root ? s->root : key, e)) != OK)
+		return rc;
+	if (!own || strncmp(key, s->root, own) != 0)
+		return OK;
+	at->folder = open(s->root, O_DIRECTORY | O_CLOEXEC | (create ? O_RDONLY : O_PATH));
+	if (at->folder < 0)
+		return err_errno(e, "could not open %s", key);
+	rest = xstrdup(key + own);
+	rc = OK;
+	for (char *part = rest, *slash; rc == OK && (slash = strchr(part, '/')); part = slash + 1) {
+		*slash = '\0';
+		at->name = part;
+		rc = step_into(at, key, create, e);
+	}
+	at->name = strrchr(key, '/') + 1;
+	free(rest);
+	return rc;
+}
+
 static int file_begin(struct upload *u, struct err *e)
 {
-	int rc = make_folders(u->key, e);
+	struct buf tmp = { 0 };
+	char *suffix = NULL;
+	struct place at;
+	int rc = find_place(u->store, u->key, true, &at, e);
 
-	return rc == OK ? file_make_beside(u->key, &u->tmp, &u->fd, e) : rc;
+	if (rc == OK)
+		rc = file_make_beside(at.folder, at.name, &suffix, &u->fd, e);
+	if (suffix) {
+		buf_addf(&tmp, "%s%s", u->key, suffix);
+		u->tmp = xstrndup(tmp.data, tmp.len);
+	}
+	leave(&at);
+	buf_release(&tmp);
+	free(suffix);
+	return rc;
 }
 
 /* Publish the temporary file under its name; with if_absent by a link, which replaces nothing. */
 static int file_publish(struct upload *u, bool if_absent, struct err *e)
 {
+	struct place at;
+	const char *tmp = u->tmp + strlen(u->key); /* what it has behind the name */
+	struct buf name = { 0 };
 	int rc = OK;
 
 	if (fsync(u->fd) != 0)
@@ -105,19 +203,64 @@ static int file_publish(struct upload *u, bool if_absent, struct err *e)
 	if (close(u->fd) != 0 && rc == OK)
 		rc = err_errno(e, "could not write %s", u->tmp);
 	u->fd = -1;
-	if (rc != OK)
+	if (rc != OK || (rc = find_place(u->store, u->key, false, &at, e)) != OK)
 		return rc;
-	if (!if_absent && rename(u->tmp, u->key) == 0) {
+	buf_addf(&name, "%s%s", at.name, tmp);
+	if (!if_absent && renameat(at.folder, name.data, at.folder, at.name) == 0) {
 		free(u->tmp);
 		u->tmp = NULL;
 	} else if (!if_absent) {
-		return err_errno(e, "could not rename %s to %s", u->tmp, u->key);
-	} else if (link(u->tmp, u->key) != 0) {
-		return errno == EEXIST ?
-		       err_set(e, LOST_RACE, "%s is there already: another run was first", u->key) :
-		       err_errno(e, "could not link %s to %s", u->tmp, u->key);
+		rc = err_errno(e, "could not rename %s to %s", u->tmp, u->key);
+	} else if (linkat(at.folder, name.data, at.folder, at.name, 0) != 0) {
+		rc = errno == EEXIST ?
+		     err_set(e, LOST_RACE, "%s is there already: another run was first", u->key) :
+		     err_errno(e, "could not link %s to %s", u->tmp, u->key);
 	}
-	return file_sync_folder(u->key, e);
+	leave(&at);
+	buf_release(&name);
+	return rc == OK ? file_sync_folder(u->key, e) : rc;
+}
+
+static void file_remove(struct upload *u)
+{
+	struct place at;
+	struct err ignored;
+
+	if (u->tmp && find_place(u->store, u->tmp, false, &at, &ignored) == OK)
+		unlinkat(at.folder, at.name, 0);
+	if (u->tmp)
+		leave(&at);
+}
+
+/* *fd is -1, and the answer OK, where there is no such file. */
+static int file_open(const struct store *s, const char *key, int *fd, struct stat *st,
+		     struct err *e)
+{
+	/* what is no file in a lake, a FIFO, shall not be waited for */
+	int careful = s->root ? O_NOFOLLOW | O_NONBLOCK : 0, rc;
+	struct place at;
+
+	*fd = -1;
+	if (sig_caught()) /* whoever looks for one file after the other shall end */
+		return err_set(e, FAILED, "interrupted");
+	rc = find_place(s, key, false, &at, e);
+	if (rc == OK) {
+		*fd = openat(at.folder, at.name, O_RDONLY | O_CLOEXEC | careful);
+		if (*fd < 0 && (rc = errno == ELOOP ? is_link(&at, key, e) : OK) == OK)
+			rc = err_errno(e, "could not open %s", key);
+	}
+	if (*fd < 0 && errno == ENOENT)
+		rc = OK;
+	leave(&at);
+	if (rc != OK || *fd < 0)
+		return rc;
+	if (fstat(*fd, st) != 0)
+		rc = err_errno(e, "could not read %s", key);
+	else if (s->root && !S_ISREG(st->st_mode))
+		rc = err_set(e, BAD_DATA, "%s is no regular file", key);
+	if (rc != OK)
+		close(*fd);
+	return rc;
 }
 
 /* --- uploads --- */
@@ -266,8 +409,7 @@ void upload_abort(struct upload *u)
 		s3_multipart_abort(u->store->s3, u->key, u->id, &ignored);
 	if (u->fd >= 0)
 		close(u->fd);
-	if (u->tmp)
-		unlink(u->tmp);
+	file_remove(u);
 	upload_free(u);
 }
 
@@ -293,29 +435,18 @@ int store_put(struct store *s, const char *key, struct str data, bool if_absent,
 	       file_put(s, key, data, if_absent, e);
 }
 
-int store_get(struct store *s, const char *key, size_t max, struct buf *data, bool *found,
-	      struct err *e)
-{
-	if (s->s3)
-		return s3_get(s->s3, key, max, data, found, e);
-	*found = access(key, F_OK) == 0;
-	return *found ? file_read(key, max, data, e) : OK;
-}
-
-/* --- pieces of objects --- */
+/* --- reading --- */
 
 /* A file that was replaced is another one, one that was written to has another size or time. */
-static int check_version(int fd, const char *path, struct buf *version, struct err *e)
+static int check_version(const struct stat *st, const char *path, struct buf *version,
+			 struct err *e)
 {
 	struct buf now = { 0 };
-	struct stat st;
 	int rc = OK;
 
-	if (fstat(fd, &st) != 0)
-		return err_errno(e, "could not read %s", path);
-	buf_addf(&now, "%llu:%llu:%lld:%lld.%ld", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino, (long long)st.st_size,
-		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	buf_addf(&now, "%llu:%llu:%lld:%lld.%ld", (unsigned long long)st->st_dev,
+		 (unsigned long long)st->st_ino, (long long)st->st_size,
+		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 	if (!version->len)
 		buf_addstr(version, buf_str(&now));
 	else if (!str_eq(buf_str(&now), buf_str(version)))
@@ -324,25 +455,68 @@ static int check_version(int fd, const char *path, struct buf *version, struct e
 	return rc;
 }
 
-static int file_read_at(const char *path, uint64_t offset, size_t len, struct buf *data,
-			struct buf *version, struct err *e)
+/* Append len bytes from offset on, fewer where the file ends. */
+static int read_at(int fd, const char *path, uint64_t offset, size_t len, struct buf *data,
+		   struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 	ssize_t n = 1;
 
-	if (fd < 0)
-		return err_errno(e, "could not open %s", path);
 	buf_need(data, len);
-	rc = check_version(fd, path, version, e);
-	while (rc == OK && len && n) {
+	while (len && n) {
 		n = pread(fd, data->data + data->len, len, (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			rc = err_errno(e, "could not read %s", path);
-		else
-			data->len += (size_t)n, offset += (uint64_t)n, len -= (size_t)n;
+			return err_errno(e, "could not read %s", path);
+		data->len += (size_t)n, offset += (uint64_t)n, len -= (size_t)n;
 	}
+	data->data[data->len] = '\0';
+	return OK;
+}
+
+static int file_get(struct store *s, const char *key, size_t max, struct buf *data, bool *found,
+		    struct err *e)
+{
+	struct stat st;
+	size_t before = data->len, got = 0;
+	int fd, rc = file_open(s, key, &fd, &st, e);
+
+	*found = rc == OK && fd >= 0;
+	if (!*found)
+		return rc;
+	do { /* it may grow */
+		before = data->len;
+		rc = read_at(fd, key, got, CHUNK, data, e);
+		got += data->len - before;
+		if (rc == OK && got > max)
+			rc = err_set(e, BAD_DATA, "%s has more than %zu bytes", key, max);
+	} while (rc == OK && data->len - before == CHUNK);
+	close(fd);
+	return rc;
+}
+
+int store_get(struct store *s, const char *key, size_t max, struct buf *data, bool *found,
+	      struct err *e)
+{
+	return s->s3 ? s3_get(s->s3, key, max, data, found, e) :
+		       file_get(s, key, max, data, found, e);
+}
+
+static int file_read_at(struct store *s, const char *path, uint64_t offset, size_t len,
+			struct buf *data, struct buf *version, struct err *e)
+{
+	struct stat st;
+	int fd, rc = file_open(s, path, &fd, &st, e);
+
+	if (rc == OK && fd < 0) {
+		errno = ENOENT;
+		rc = err_errno(e, "could not open %s", path);
+	}
+	if (rc != OK)
+		return rc;
+	rc = check_version(&st, path, version, e);
+	if (rc == OK)
+		rc = read_at(fd, path, offset, len, data, e);
 	close(fd);
 	return rc;
 }
@@ -351,5 +525,5 @@ int store_read(struct store *s, const char *key, uint64_t offset, size_t len, st
 	       struct buf *version, struct err *e)
 {
 	return s->s3 ? s3_read(s->s3, key, offset, len, data, version, e) :
-		       file_read_at(key, offset, len, data, version, e);
+		       file_read_at(s, key, offset, len, data, version, e);
 }

@@ -1,7 +1,10 @@
 /* store.h - where objects are kept: s3://bucket/key or file:///path, behind one interface.
  *
  * An object appears whole or not at all: on S3 by nature, in files by a temporary file that is
- * synced and then renamed, or linked where nothing may be replaced. */
+ * synced and then renamed, or linked where nothing may be replaced.
+ *
+ * A URL of files that ends in a slash is a folder where others may have put something: below it no
+ * symbolic link is followed, and nothing but regular files is read. */
 #ifndef STARPIPE_STORE_H
 #define STARPIPE_STORE_H
 

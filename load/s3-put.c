@@ -83,7 +83,7 @@ struct put {
 	char *key;
 	struct upload *upload;
 	struct compressor *compressor;
-	struct buf packed, state, new_state, note;
+	struct buf packed, state, new_state;
 	uint64_t steps, bytes, objects;
 	uint64_t lines, step_lines; /* rows and deletes of all steps, and of the open one */
 	pid_t child;
@@ -107,17 +107,6 @@ static bool is_news(const struct put *p)
 		state_order(state, committed) != STATE_SAME);
 }
 
-/* What the record says of the Delta tables: all is published that came before it. */
-static struct str note(struct put *p)
-{
-	buf_reset(&p->note);
-	if (delta) {
-		buf_addz(&p->note, "\"delta\":");
-		buf_addstr(&p->note, delta_note(p->delta));
-	}
-	return buf_str(&p->note);
-}
-
 static int commit(struct put *p, struct err *e)
 {
 	struct buf line = { 0 };
@@ -125,7 +114,8 @@ static int commit(struct put *p, struct err *e)
 	int rc = state_check_forward(buf_str(&p->new_state), lake_state(p->lake), p->url, e);
 
 	if (rc == OK && news)
-		rc = lake_writer_commit(p->writer, buf_str(&p->new_state), note(p), e);
+		rc = lake_writer_commit(p->writer, buf_str(&p->new_state),
+					delta ? delta_note(p->delta) : STR(""), e);
 	if (rc == OK && delta)
 		rc = delta_publish(p->delta, e);
 	if (rc != OK)
@@ -473,7 +463,6 @@ static void release(struct put *p)
 	buf_release(&p->packed);
 	buf_release(&p->state);
 	buf_release(&p->new_state);
-	buf_release(&p->note);
 }
 
 /* What the options make of a lake's objects. */
