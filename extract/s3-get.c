@@ -6,6 +6,7 @@
 #include "json.h"
 #include "lake.h"
 #include "log.h"
+#include "map.h"
 #include "mem.h"
 #include "opt.h"
 #include "out.h"
@@ -15,23 +16,22 @@
 #include "store.h"
 #include "wire.h"
 
-enum {
-	PIECE = 4 << 20,  /* of a single object */
-	ENOUGH = 4096     /* bytes of a line that tell whether it is a control line */
-};
+enum { PIECE = 4 << 20 }; /* of a single object */
 
 static const char *state_file;
 static struct opt_list only;
+static uint64_t max_row = WIRE_MAX_ROW;
 
 static const struct opt opts[] = {
 	{ 0, "state", "file", OPT_STRING, &state_file, "read the steps since this state" },
 	{ 0, "table", "name", OPT_LIST, &only, "only this table; may be repeated" },
+	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
 	OPT_END
 };
 
 static const struct tool tool = {
 	"s3-get",
-	"[--state file] [--table name] ... url/\nurl",
+	"[--state file] [--table name] ... [--max-row size] url/\nurl",
 	"Reads the steps of a lake (a URL that ends in a slash) as framed JSON Lines, or one "
 	"object.",
 	opts
@@ -45,6 +45,7 @@ struct get {
 	char *last_id;              /* of the step that was looked at last */
 	struct wire_table **tables; /* announced, all that these steps have */
 	size_t table_count, table_cap;
+	struct map names;           /* of these */
 	struct wire_table *current;
 	struct buf piece;
 	struct out out;
@@ -151,10 +152,20 @@ static bool is_wanted(const char *table)
 
 static struct wire_table *find_table(const struct get *g, const char *name)
 {
-	for (size_t i = 0; i < g->table_count; i++)
-		if (strcmp(g->tables[i]->name, name) == 0)
-			return g->tables[i];
-	return NULL;
+	const struct map_entry *entry = map_find(&g->names, str_of(name));
+
+	return entry ? entry->value : NULL;
+}
+
+static void keep_table(struct get *g, struct wire_table *t)
+{
+	int added;
+
+	GROW(g->tables, g->table_count, g->table_cap);
+	t->index = g->table_count;
+	t->rows = 0; /* sent */
+	g->tables[g->table_count++] = t;
+	map_add(&g->names, str_of(t->name), &added)->value = t;
 }
 
 /* Take over the tables of a step. A table of a later step is announced as changes until its step
@@ -178,9 +189,7 @@ static void add_tables(struct get *g, struct lake_step *s, bool *same)
 			continue;
 		if (s->number != g->from)
 			t->mode = WIRE_CHANGES;
-		t->rows = 0; /* sent */
-		GROW(g->tables, g->table_count, g->table_cap);
-		g->tables[g->table_count++] = t;
+		keep_table(g, t);
 		s->tables[i] = NULL;
 	}
 }
@@ -221,105 +230,186 @@ static void announce(struct get *g, const struct wire_table *t, struct wire_tabl
 /* What mode each table has in a step; one that is not of the step changes in nothing. */
 static void announce_step(struct get *g, const struct lake_step *s)
 {
+	const struct wire_table **now = xcalloc(g->table_count, sizeof(*now));
+
+	for (size_t i = 0; i < s->table_count; i++) {
+		const struct wire_table *known = find_table(g, s->tables[i]->name);
+
+		if (known)
+			now[known->index] = s->tables[i];
+	}
 	for (size_t i = 0; i < g->table_count; i++) {
 		struct wire_table *known = g->tables[i];
-		size_t k = 0;
 
-		while (k < s->table_count && strcmp(s->tables[k]->name, known->name) != 0)
-			k++;
-		if (k < s->table_count) {
-			announce(g, s->tables[k], known);
+		if (now[i]) {
+			announce(g, now[i], known);
 		} else if (known->mode != WIRE_CHANGES) {
 			known->mode = WIRE_CHANGES;
 			announce(g, known, known);
 		}
 	}
+	free(now);
 }
 
 /* --- objects --- */
 
-/* Send the lines of piece and count its rows. The beginning of a line that is too short to be told
- * from a control line stays in piece, unless nothing follows it. */
-static int send_lines(struct get *g, bool *inside, bool all, uint64_t *rows, struct err *e)
+/* An object on its way into the stream. */
+struct sending {
+	struct get *g;
+	const struct lake_object *object;
+	const struct wire_table *table;
+	struct lake_reader *reader;
+	struct field *fields;   /* JSON Lines */
+	struct csvrow row;      /* CSV */
+	uint64_t rows, deletes; /* so far */
+};
+
+/* Count a row or delete. Where more come than the record says, none of the others is of interest:
+ * a few bytes may unpack to any number. */
+static int count(struct sending *s, bool deleted, struct err *e)
 {
-	struct str rest = buf_str(&g->piece);
-	uint64_t before = *rows;
+	s->rows += !deleted;
+	s->deletes += deleted;
+	progress_add(!deleted, 0);
+	if (s->rows > s->object->rows)
+		return err_set(e, BAD_DATA, "it has more rows than the %llu of its commit record",
+			       (unsigned long long)s->object->rows);
+	if (s->deletes > s->object->deletes)
+		return err_set(e, BAD_DATA,
+			       "it has more deletes than the %llu of its commit record",
+			       (unsigned long long)s->object->deletes);
+	return OK;
+}
+
+/* A control line among the rows: an object may delete rows of its own table, and that is all.
+ * What goes on is no more than was understood. */
+static int send_delete(struct sending *s, struct str line, struct err *e)
+{
+	struct buf name = { 0 };
+	struct str key, deleted = STR("");
+	struct field value;
+	size_t at = 0;
+	int rc = scan_value(line, &value, e);
+
+	if (rc == OK && (rc = scan_member(line, &at, &key, &value, e)) == OK &&
+	    value.kind == F_STRING && str_eqz(key, "\"@delete\""))
+		rc = json_unescape(&name, value.text, e);
+	if (rc == OK && (!name.data || !str_eqz(buf_str(&name), s->table->name)))
+		rc = err_set(e, BAD_DATA, "it is neither a row nor a delete of \"%s\"",
+			     s->table->name);
+	while (rc == OK && value.kind != F_ABSENT && !deleted.len)
+		if ((rc = scan_member(line, &at, &key, &value, e)) == OK &&
+		    value.kind != F_ABSENT && str_eqz(key, "\"key\"")) {
+			deleted = value.text;
+			rc = scan_row(deleted, &s->table->keys, s->fields, e);
+		}
+	buf_release(&name);
+	if (rc != OK)
+		return rc;
+	wire_add_delete(&s->g->out.buf, s->table, deleted);
+	return count(s, true, e);
+}
+
+static int send_line(struct sending *s, struct str line, struct err *e)
+{
+	unsigned long long number = s->rows + s->deletes + 1;
 	int rc;
 
-	while (rest.len) {
-		const char *nl = memchr(rest.data, '\n', rest.len);
-
-		if (!*inside && !nl && rest.len < ENOUGH && !all)
-			break;
-		if (!*inside)
-			*rows += !wire_is_control(
-				(struct str){ rest.data,
-					      nl ? (size_t)(nl - rest.data) : rest.len });
-		*inside = !nl;
-		rest = nl ? (struct str){ nl + 1, rest.len - (size_t)(nl + 1 - rest.data) } :
-			    (struct str){ 0 };
+	if (line.len > max_row) {
+		err_set(e, BAD_DATA, "line %llu is longer than %llu bytes", number,
+			(unsigned long long)max_row);
+		return err_hint(e, BAD_DATA, "If it is right, allow it with --max-row.");
 	}
-	buf_add(&g->out.buf, g->piece.data, g->piece.len - rest.len);
-	progress_add(*rows - before, g->piece.len - rest.len);
-	rc = out_more(&g->out, e);
-	if (rest.len)
-		memmove(g->piece.data, rest.data, rest.len);
-	g->piece.len = rest.len;
+	rc = wire_is_control(line) ? send_delete(s, line, e) :
+				     scan_row(line, &s->table->keys, s->fields, e);
+	if (rc != OK)
+		return err_wrap(e, rc, "line %llu", number);
+	if (wire_is_control(line))
+		return OK;
+	buf_add(&s->g->out.buf, line.data, line.len + 1);
+	return count(s, false, e);
+}
+
+/* Send the lines of piece, of which *looked bytes were seen to have no end of one; the beginning of
+ * the next line stays. */
+static int send_lines(struct sending *s, size_t *looked, struct err *e)
+{
+	struct buf *piece = &s->g->piece;
+	struct str rest = buf_str(piece);
+	const char *nl;
+	int rc = OK;
+
+	while (rc == OK && rest.len > *looked &&
+	       (nl = memchr(rest.data + *looked, '\n', rest.len - *looked))) {
+		struct str line = { rest.data, (size_t)(nl - rest.data) };
+
+		if ((rc = send_line(s, line, e)) == OK)
+			rc = out_more(&s->g->out, e);
+		rest = (struct str){ nl + 1, rest.len - line.len - 1 };
+		*looked = 0;
+	}
+	if (rc == OK && rest.len > max_row)
+		rc = send_line(s, rest, e);
+	if (rest.len < piece->len)
+		memmove(piece->data, rest.data, rest.len);
+	*looked = piece->len = rest.len;
 	return rc;
 }
 
-static int send_jsonl(struct get *g, struct lake_reader *r, uint64_t *rows, struct err *e)
+static int send_jsonl(struct sending *s, struct err *e)
 {
-	bool inside = false, more = true;
+	struct buf *piece = &s->g->piece;
+	size_t looked = 0;
+	bool more = true;
 	int rc = OK;
 
-	buf_reset(&g->piece);
+	s->fields = xcalloc(s->table->keys.count, sizeof(*s->fields));
+	buf_reset(piece);
 	while (rc == OK && more) {
-		if ((rc = lake_object_read(r, &g->piece, &more, e)) == OK)
-			rc = send_lines(g, &inside, !more, rows, e);
+		size_t before = piece->len;
+
+		rc = lake_object_read(s->reader, piece, &more, e);
+		progress_add(0, piece->len - before);
+		if (rc == OK)
+			rc = send_lines(s, &looked, e);
 	}
-	return rc == OK && inside ? err_set(e, BAD_DATA, "its last line has no end") : rc;
+	free(s->fields);
+	return rc == OK && piece->len ? err_set(e, BAD_DATA, "its last line has no end") : rc;
 }
 
-struct csv_sending {
-	struct get *g;
-	struct csvrow row;
-	uint64_t *rows;
-};
-
-static int on_csv_row(void *arg, const struct csv_cell *cells, size_t count, uint64_t row,
+static int on_csv_row(void *arg, const struct csv_cell *cells, size_t cell_count, uint64_t row,
 		      struct err *e)
 {
-	struct csv_sending *s = arg;
+	struct sending *s = arg;
 	int rc;
 
 	if (row == 1) /* the header */
 		return OK;
-	++*s->rows;
-	if ((rc = csvrow_add_json(&s->row, cells, count, &s->g->out.buf, e)) != OK)
+	if ((rc = csvrow_add_json(&s->row, cells, cell_count, &s->g->out.buf, e)) != OK)
 		return err_wrap(e, rc, "row %llu", (unsigned long long)row);
-	progress_add(1, 0);
+	if ((rc = count(s, false, e)) != OK)
+		return rc;
 	return out_more(&s->g->out, e);
 }
 
-static int send_csv(struct get *g, struct lake_reader *r, uint64_t *rows, struct err *e)
+static int send_csv(struct sending *s, struct err *e)
 {
-	struct csv_sending s = { .g = g, .rows = rows };
+	struct buf *piece = &s->g->piece;
 	struct csvio *csv = NULL;
 	bool more = true;
-	int rc = csvio_open(&csv, "it", ',', WIRE_MAX_ROW, on_csv_row, &s, e);
+	int rc = csvio_open(&csv, "it", ',', max_row, on_csv_row, s, e);
 
-	csvrow_init(&s.row, g->current, ',', NULL);
+	csvrow_init(&s->row, s->table, ',', NULL);
 	while (rc == OK && more) {
-		buf_reset(&g->piece);
-		rc = lake_object_read(r, &g->piece, &more, e);
-		if (rc == OK && g->piece.len)
-			rc = csvio_feed(csv, buf_str(&g->piece), e);
+		buf_reset(piece);
+		rc = lake_object_read(s->reader, piece, &more, e);
+		if (rc == OK && piece->len)
+			rc = csvio_feed(csv, buf_str(piece), e);
 	}
 	if (rc == OK)
 		rc = csvio_feed(csv, STR(""), e); /* its end */
 	csvio_close(csv);
-	csvrow_release(&s.row);
+	csvrow_release(&s->row);
 	return rc;
 }
 
@@ -328,56 +418,73 @@ static int read_range(void *arg, uint64_t offset, size_t len, char *to, struct e
 	return lake_object_range(arg, offset, len, to, e);
 }
 
-static int send_parquet(struct get *g, struct lake_reader *r, const struct lake_object *o,
-			uint64_t *rows, struct err *e)
+/* It is read from its end, here and there, so all of it is verified before. */
+static int send_parquet(struct sending *s, struct err *e)
 {
 	/* s3-put wrote it: a row as long as it takes may have become very few bytes */
-	struct parquet_source source = { "the file", o->bytes, read_range, r, WIRE_MAX_ROW };
-	struct parquet_reader *parquet;
+	struct parquet_source source = { "the file", s->object->bytes, read_range, s->reader,
+					 max_row };
+	struct buf *out = &s->g->out.buf;
+	struct parquet_reader *parquet = NULL;
 	enum wire_event event = WIRE_ROW;
-	int rc = parquet_reader_open(&parquet, &source, o->table, true, e);
+	int rc = lake_object_verify(s->reader, e);
 
+	if (rc == OK)
+		rc = parquet_reader_open(&parquet, &source, s->object->table, true, e);
 	while (rc == OK && event != WIRE_EOF) {
-		size_t before = g->out.buf.len;
+		size_t before = out->len;
 
-		rc = parquet_reader_next(parquet, &g->out.buf, &event, e);
-		*rows += rc == OK && event == WIRE_ROW;
-		progress_add(event == WIRE_ROW, g->out.buf.len - before);
+		rc = parquet_reader_next(parquet, out, &event, e);
+		progress_add(0, out->len - before);
+		if (rc == OK && event != WIRE_EOF)
+			rc = count(s, event == WIRE_DELETE, e);
 		if (rc == OK)
-			rc = out_more(&g->out, e);
+			rc = out_more(&s->g->out, e);
 	}
 	parquet_reader_free(parquet);
 	return rc;
 }
 
+static int check_counts(const struct sending *s, struct err *e)
+{
+	const struct lake_object *o = s->object;
+
+	if (s->rows != o->rows)
+		return err_set(e, BAD_DATA, "it has %llu rows where its commit record says %llu",
+			       (unsigned long long)s->rows, (unsigned long long)o->rows);
+	if (s->deletes != o->deletes)
+		return err_set(e, BAD_DATA,
+			       "it has %llu deletes where its commit record says %llu",
+			       (unsigned long long)s->deletes, (unsigned long long)o->deletes);
+	return OK;
+}
+
 static int send_object(struct get *g, const struct lake_object *o, struct err *e)
 {
 	struct wire_table *t = find_table(g, o->table);
-	struct lake_reader *r;
-	uint64_t rows = 0;
+	struct sending s = { .g = g, .object = o, .table = t };
 	int rc;
 
 	if (!t)
-		return err_set(e, BAD_DATA, "object %s is of a table that its step has not: \"%s\"",
+		return err_set(e, BAD_DATA, "object %s is of table \"%s\", which was not there",
 			       o->path, o->table);
 	if (g->current != t)
 		wire_add_switch(&g->out.buf, t);
 	g->current = t;
-	r = lake_object_open(g->lake, o);
+	s.reader = lake_object_open(g->lake, o);
 	if (strcmp(o->format, "jsonl") == 0)
-		rc = send_jsonl(g, r, &rows, e);
+		rc = send_jsonl(&s, e);
 	else if (strcmp(o->format, "csv") == 0)
-		rc = send_csv(g, r, &rows, e);
+		rc = send_csv(&s, e);
 	else if (strcmp(o->format, "parquet") == 0)
-		rc = send_parquet(g, r, o, &rows, e);
+		rc = send_parquet(&s, e);
 	else
 		rc = err_set(e, FAILED, "its format is \"%s\", which this s3-get does not know",
 			     o->format);
-	lake_object_close(r);
-	if (rc == OK && rows != o->rows)
-		rc = err_set(e, BAD_DATA, "it has %llu rows where its commit record says %llu",
-			     (unsigned long long)rows, (unsigned long long)o->rows);
-	t->rows += rows;
+	if (rc == OK)
+		rc = check_counts(&s, e);
+	lake_object_close(s.reader);
+	t->rows += s.rows;
 	return rc == OK ? OK : err_wrap(e, rc, "object %s", o->path);
 }
 
@@ -470,6 +577,7 @@ static void release(struct get *g)
 	for (size_t i = 0; i < g->table_count; i++)
 		wire_table_free(g->tables[i]);
 	free(g->tables);
+	map_release(&g->names);
 	free(g->id);
 	free(g->last_id);
 	lake_close(g->lake);

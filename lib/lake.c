@@ -133,6 +133,8 @@ enum { PIECE = 4 << 20 }; /* of an object: one request */
 
 enum { WINDOWS = 32, WINDOW = 512 * 1024 }; /* 16 MiB at most */
 
+enum { DIGEST = 32 }; /* digits of a window's SHA-256 that are kept */
+
 struct window {
 	struct buf bytes;
 	uint64_t number;       /* of its place: number * WINDOW */
@@ -150,6 +152,7 @@ struct lake_reader {
 	struct decompressor *decompressor;
 	struct window windows[WINDOWS];
 	uint64_t uses;
+	struct buf digests;    /* of all windows, once verified */
 };
 
 uint64_t lake_last(const struct lake *l)
@@ -206,7 +209,10 @@ static int next_piece(struct lake_reader *r, struct err *e)
 	r->bytes += r->piece.len;
 	r->unread = buf_str(&r->piece);
 	hash_add(r->hash, r->unread);
-	return OK;
+	return r->bytes <= r->object->bytes ?
+		       OK :
+		       err_set(e, BAD_DATA, "it has more than the %llu bytes of its commit record",
+			       (unsigned long long)r->object->bytes);
 }
 
 static int check_object(struct lake_reader *r, struct err *e)
@@ -242,6 +248,57 @@ int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct 
 
 /* --- reading here and there --- */
 
+static void digest(struct str window, char hex[SHA256_HEX + 1])
+{
+	sha256_hex(window, hex);
+	hex[DIGEST] = '\0';
+}
+
+/* Remember what the windows of a piece are, and the first windows themselves. */
+static void take_windows(struct lake_reader *r)
+{
+	struct str rest = buf_str(&r->piece);
+	char hex[SHA256_HEX + 1];
+
+	while (rest.len) {
+		struct str bytes = { rest.data, rest.len < WINDOW ? rest.len : WINDOW };
+		uint64_t number = r->digests.len / DIGEST;
+
+		digest(bytes, hex);
+		buf_addz(&r->digests, hex);
+		if (number < WINDOWS) {
+			struct window *w = &r->windows[number];
+
+			buf_addstr(&w->bytes, bytes);
+			w->number = number;
+			w->used = ++r->uses;
+		}
+		rest = (struct str){ rest.data + bytes.len, rest.len - bytes.len };
+	}
+}
+
+int lake_object_verify(struct lake_reader *r, struct err *e)
+{
+	int rc = OK;
+
+	while (rc == OK && !r->last)
+		if ((rc = next_piece(r, e)) == OK)
+			take_windows(r);
+	buf_release(&r->piece);
+	return rc == OK ? check_object(r, e) : rc;
+}
+
+static int check_window(const struct lake_reader *r, const struct window *w, struct err *e)
+{
+	char hex[SHA256_HEX + 1];
+	size_t at = (size_t)w->number * DIGEST;
+
+	digest(buf_str(&w->bytes), hex);
+	return at + DIGEST <= r->digests.len && memcmp(r->digests.data + at, hex, DIGEST) == 0 ?
+		       OK :
+		       err_set(e, BAD_DATA, "its bytes are others than when they were checked");
+}
+
 /* What was read last of each of many places: a Parquet reader goes through many columns at once. */
 static struct window *window_at(struct lake_reader *r, uint64_t number, struct err *e, int *rc)
 {
@@ -261,6 +318,8 @@ static struct window *window_at(struct lake_reader *r, uint64_t number, struct e
 	*rc = store_read(r->lake->store, r->key.data, number * WINDOW, WINDOW, &oldest->bytes,
 			 &r->version, e);
 	oldest->number = number;
+	if (*rc == OK)
+		*rc = check_window(r, oldest, e);
 	oldest->used = *rc == OK ? ++r->uses : 0;
 	return oldest;
 }
@@ -297,6 +356,7 @@ void lake_object_close(struct lake_reader *r)
 	buf_release(&r->key);
 	buf_release(&r->version);
 	buf_release(&r->piece);
+	buf_release(&r->digests);
 	free(r);
 }
 

@@ -55,13 +55,15 @@ int lake_has_step(struct lake *l, uint64_t number, bool *has, struct err *e);
 
 /* An object's contents, decompressed: each call appends a piece of at most DECOMPRESS_STEP to out.
  * When *more is false all was read, and bytes and checksum are those of the record; if they are
- * others it is BAD_DATA. */
+ * others it is BAD_DATA. Before that, nothing is known of what was read. */
 struct lake_reader;
 struct lake_reader *lake_object_open(struct lake *l, const struct lake_object *o);
 int lake_object_read(struct lake_reader *r, struct buf *out, bool *more, struct err *e);
 
-/* Any bytes of the object as it is stored, for formats that are read from the end. Checksums are
- * the format's own affair then. */
+/* For formats that are read from the end: first read all of the object, and check bytes and
+ * checksum as above. Then get any of its bytes as it is stored: those that were checked, whatever
+ * has become of the object since. An object up to 16 MiB is read once, a larger one again. */
+int lake_object_verify(struct lake_reader *r, struct err *e);
 int lake_object_range(struct lake_reader *r, uint64_t offset, size_t len, char *to, struct err *e);
 void lake_object_close(struct lake_reader *r);
 
