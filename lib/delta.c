@@ -132,13 +132,14 @@ static int note_file(struct delta *d, struct published *p, int64_t version, cons
 static int check_step(struct delta *d, const struct published *p, struct err *e)
 {
 	bool has = true;
-	int rc = p->log.step > lake_last(d->lake) ?
-			 lake_has_step(d->lake, p->log.step, &has, e) :
-			 OK;
+	int rc = OK;
 
-	return rc != OK || has ? rc :
-				 err_set(e, BAD_DATA, "its log says that it has step %llu, the lake has not",
+	if (p->log.step > lake_last(d->lake))
+		rc = lake_has_step(d->lake, p->log.step, &has, e);
+	if (rc == OK && !has)
+		rc = err_set(e, BAD_DATA, "its log says that it has step %llu, the lake has not",
 			     (unsigned long long)p->log.step);
+	return rc;
 }
 
 /* Read the commits that have come since, ours and others'. */
@@ -449,8 +450,8 @@ static int add_columns(struct buf *b, struct delta *d, struct published *p,
 		       struct err *e)
 {
 	struct buf own = { 0 };
-	bool ntz = false;
-	int rc = delta_schema_own(&own, t, c->numeric_text, c->deletes || p->log.has_deleted, &ntz, e);
+	bool ntz = false, deletes = c->deletes || p->log.has_deleted;
+	int rc = delta_schema_own(&own, t, c->numeric_text, deletes, &ntz, e);
 
 	snprintf(hash, 17, "%016llx", (unsigned long long)str_hash(buf_str(&own), 0));
 	if (rc == OK && p->log.version < 0)

@@ -87,6 +87,19 @@ static const struct json *field_of(const struct json *schema, const char *name)
 	return NULL;
 }
 
+/* Is the list of fields what stands last, where ours are to be put behind it? */
+static bool fields_are_last(struct str schema)
+{
+	struct str key, last = STR("");
+	struct field value;
+	struct err ignored;
+	size_t at = 0;
+
+	while (scan_member(schema, &at, &key, &value, &ignored) == OK && value.kind != F_ABSENT)
+		last = value.kind == F_ARRAY ? key : STR("");
+	return str_eqz(last, "\"fields\"") && memcmp(schema.data + schema.len - 2, "]}", 2) == 0;
+}
+
 int delta_schema_widen(struct buf *b, struct str had, struct str own, bool *more, struct err *e)
 {
 	struct json *old = NULL, *new = NULL;
@@ -94,7 +107,7 @@ int delta_schema_widen(struct buf *b, struct str had, struct str own, bool *more
 	int rc;
 
 	*more = false;
-	if (had.len < 2 || memcmp(had.data + had.len - 2, "]}", 2) != 0)
+	if (!fields_are_last(had))
 		return err_set(e, BAD_DATA,
 			       "the schemaString of its metaData has no fields at its end");
 	if ((rc = json_parse(had, &old, e)) != OK || (rc = json_parse(own, &new, e)) != OK)

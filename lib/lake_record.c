@@ -269,7 +269,8 @@ static int read_counts(const struct json *j, struct lake_object *o, struct err *
 {
 	const struct json *deletes = json_get(j, "deletes");
 
-	if (!count_of(json_get(j, "rows"), &o->rows) || !count_of(json_get(j, "bytes"), &o->bytes) ||
+	if (!count_of(json_get(j, "rows"), &o->rows) ||
+	    !count_of(json_get(j, "bytes"), &o->bytes) ||
 	    (deletes && !count_of(deletes, &o->deletes)))
 		return err_set(e, BAD_DATA, "its rows, deletes or bytes are no count");
 	return OK;
