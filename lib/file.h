@@ -21,8 +21,8 @@ enum {
 /* Append the file's bytes to text, which then has a NUL behind it. More than max are BAD_DATA. */
 int file_read(const char *path, size_t max, struct buf *text, struct err *e);
 
-/* Make a temporary file that is to be renamed to name, both in the open folder (or AT_FDCWD). Its name
- * is name and *suffix, which is to be freed; NULL, and *fd -1, where there is none. */
+/* Make a temporary file that is to be renamed to name, both in the open folder (or AT_FDCWD). Its
+ * name is name and *suffix, which is to be freed; NULL, and *fd -1, where there is none. */
 int file_make_beside(int folder, const char *name, char **suffix, int *fd, struct err *e);
 
 /* Replace a file's contents so that a reader, or a crash, sees the old or the new, never a part:
