@@ -62,10 +62,15 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+	return a % b + (a % b < 0 ? b : 0);
+}
+
 /* Monday is 1, Sunday 7; 2000-01-01 was a Saturday. */
 static int iso_weekday(int64_t day)
 {
-	return (int)(((day + 5) % 7 + 7) % 7) + 1;
+	return (int)floor_mod(day + 5, 7) + 1;
 }
 
 /* The year and week of ISO 8601: a week belongs to the year its Thursday is in. */
@@ -361,30 +366,38 @@ int time_parse(int64_t *usecs, struct str text, struct err *e)
 
 /* --- intervals in and out --- */
 
+/* the fields of an interval, as bits */
+enum {
+	F_MICROSECOND = 1, F_MILLISECOND = 2, F_SECOND = 4, F_MINUTE = 8, F_HOUR = 16, F_DAY = 32,
+	F_WEEK = 64, F_MONTH = 128, F_YEAR = 256, F_DECADE = 512, F_CENTURY = 1024,
+	F_CLOCK = F_MICROSECOND | F_MILLISECOND | F_SECOND | F_MINUTE | F_HOUR
+};
+
 static const struct unit {
 	const char *name;
+	unsigned field;
 	int months, days;
 	int64_t usecs;
 } units[] = {
-	{ "microsecond", 0, 0, 1 },
-	{ "millisecond", 0, 0, 1000 },
-	{ "second", 0, 0, USECS_PER_SEC },
-	{ "sec", 0, 0, USECS_PER_SEC },
-	{ "s", 0, 0, USECS_PER_SEC },
-	{ "minute", 0, 0, 60 * USECS_PER_SEC },
-	{ "min", 0, 0, 60 * USECS_PER_SEC },
-	{ "hour", 0, 0, 3600 * USECS_PER_SEC },
-	{ "h", 0, 0, 3600 * USECS_PER_SEC },
-	{ "day", 0, 1, 0 },
-	{ "d", 0, 1, 0 },
-	{ "week", 0, 7, 0 },
-	{ "month", 1, 0, 0 },
-	{ "mon", 1, 0, 0 },
-	{ "year", 12, 0, 0 },
-	{ "y", 12, 0, 0 },
-	{ "decade", 120, 0, 0 },
-	{ "century", 1200, 0, 0 },
-	{ "centurie", 1200, 0, 0 },
+	{ "microsecond", F_MICROSECOND, 0, 0, 1 },
+	{ "millisecond", F_MILLISECOND, 0, 0, 1000 },
+	{ "second", F_SECOND, 0, 0, USECS_PER_SEC },
+	{ "sec", F_SECOND, 0, 0, USECS_PER_SEC },
+	{ "s", F_SECOND, 0, 0, USECS_PER_SEC },
+	{ "minute", F_MINUTE, 0, 0, 60 * USECS_PER_SEC },
+	{ "min", F_MINUTE, 0, 0, 60 * USECS_PER_SEC },
+	{ "hour", F_HOUR, 0, 0, 3600 * USECS_PER_SEC },
+	{ "h", F_HOUR, 0, 0, 3600 * USECS_PER_SEC },
+	{ "day", F_DAY, 0, 1, 0 },
+	{ "d", F_DAY, 0, 1, 0 },
+	{ "week", F_WEEK, 0, 7, 0 },
+	{ "month", F_MONTH, 1, 0, 0 },
+	{ "mon", F_MONTH, 1, 0, 0 },
+	{ "year", F_YEAR, 12, 0, 0 },
+	{ "y", F_YEAR, 12, 0, 0 },
+	{ "decade", F_DECADE, 120, 0, 0 },
+	{ "century", F_CENTURY, 1200, 0, 0 },
+	{ "centurie", F_CENTURY, 1200, 0, 0 },
 };
 
 static const struct unit *take_unit(struct reader *r)
@@ -405,11 +418,58 @@ static const struct unit *take_unit(struct reader *r)
 	return NULL;
 }
 
-/* One "3 days", "-04:05:06.7", "1.5 hours". */
-static int take_interval_part(struct reader *r, struct interval *iv)
+static int interval_overflow(const struct reader *r)
+{
+	return err_set(r->e, BAD_DATA, "interval field value out of range: \"%.*s\"",
+		       r->all.len > 100 ? 100 : (int)r->all.len, r->all.data);
+}
+
+/* *total += sign * n */
+static bool add_signed(int64_t *total, int64_t sign, int64_t n)
+{
+	return !(sign < 0 ? __builtin_sub_overflow(*total, n, total) :
+			    __builtin_add_overflow(*total, n, total));
+}
+
+/* The ":05[:06.7]" behind an hour. */
+static int take_minutes(struct reader *r, int64_t sign, int64_t hours, struct interval *iv)
+{
+	int minutes, seconds = 0;
+	int64_t fraction = 0;
+
+	r->p++;
+	if (digits_ahead(r) != 2)
+		return bad_syntax(r);
+	minutes = take_number(r, 2);
+	if (take(r, ':')) {
+		if (digits_ahead(r) != 2)
+			return bad_syntax(r);
+		seconds = take_number(r, 2);
+		if (take(r, '.'))
+			fraction = take_fraction(r);
+	}
+	if (minutes > 59 || seconds > 60 ||
+	    __builtin_mul_overflow(hours, 3600 * USECS_PER_SEC, &hours) ||
+	    !add_signed(&iv->usecs, sign, hours) ||
+	    !add_signed(&iv->usecs, sign, (minutes * 60 + seconds) * USECS_PER_SEC + fraction))
+		return interval_overflow(r);
+	return OK;
+}
+
+/* What an interval's part gives is given once: "1 day 2 days" is no interval. */
+static bool is_first(unsigned *given, unsigned fields)
+{
+	bool first = !(*given & fields);
+
+	*given |= fields;
+	return first;
+}
+
+/* One "3 days", "-04:05:06.7", "1.5 hours". given: the fields that others gave, as bits. */
+static int take_interval_part(struct reader *r, struct interval *iv, unsigned *given)
 {
 	bool minus = r->p < r->end && *r->p == '-';
-	int64_t sign = minus ? -1 : 1, fraction = 0, n = 0, usecs, months, days;
+	int64_t sign = minus ? -1 : 1, fraction = 0, n = 0, months = iv->months, days = iv->days;
 	const struct unit *u;
 	size_t digits;
 
@@ -418,33 +478,10 @@ static int take_interval_part(struct reader *r, struct interval *iv)
 	digits = digits_ahead(r);
 	if (digits > 15)
 		return bad_syntax(r);
-	if (digits && r->p + digits < r->end && r->p[digits] == ':') {
-		int64_t h = 0, rest;
-		struct reader minutes;
-		int rc;
-
-		while (digits--)
-			h = h * 10 + (*r->p++ - '0');
-		/* the minutes and seconds are read as a time of hour 0 */
-		minutes = (struct reader){ r->p - 2, r->end, r->all, r->type, r->e };
-		minutes.p = r->p + 1;
-		if (digits_ahead(&minutes) != 2 || h > 2562047788)
-			return bad_syntax(r);
-		rest = take_number(&minutes, 2) * 60 * USECS_PER_SEC;
-		rc = OK;
-		if (take(&minutes, ':')) {
-			if (digits_ahead(&minutes) != 2)
-				return bad_syntax(r);
-			rest += take_number(&minutes, 2) * USECS_PER_SEC;
-			if (take(&minutes, '.'))
-				rest += take_fraction(&minutes);
-		}
-		r->p = minutes.p;
-		iv->usecs += sign * (h * 3600 * USECS_PER_SEC + rest);
-		return rc;
-	}
 	while (digits_ahead(r))
 		n = n * 10 + (*r->p++ - '0');
+	if (digits && r->p < r->end && *r->p == ':')
+		return is_first(given, F_CLOCK) ? take_minutes(r, sign, n, iv) : bad_syntax(r);
 	if (take(r, '.')) {
 		if (!digits_ahead(r))
 			return bad_syntax(r);
@@ -455,36 +492,34 @@ static int take_interval_part(struct reader *r, struct interval *iv)
 	while (take(r, ' '))
 		;
 	u = r->p == r->end ? &units[2] : take_unit(r); /* a bare number is seconds */
-	if (!u || (fraction && u->months))
+	if (!u || (fraction && u->months) || !is_first(given, u->field))
 		return bad_syntax(r);
-	/* the fraction of a day becomes a time */
-	usecs = u->days ? fraction * u->days * (USECS_PER_DAY / USECS_PER_SEC) :
-			  fraction * u->usecs / USECS_PER_SEC;
-	if (__builtin_mul_overflow(n, u->months, &months) ||
-	    __builtin_mul_overflow(n, u->days, &days) || __builtin_mul_overflow(n, u->usecs, &n) ||
-	    months > INT32_MAX || days > INT32_MAX)
-		return err_set(r->e, BAD_DATA, "interval field value out of range: \"%.*s\"",
-			       STR_ARG(r->all));
-	iv->months += (int32_t)(sign * months);
-	iv->days += (int32_t)(sign * days);
-	iv->usecs += sign * (n + usecs);
+	/* n has 15 digits at most; the fraction of a day becomes a time */
+	if (!add_signed(&months, sign, n * u->months) || months != (int32_t)months ||
+	    !add_signed(&days, sign, n * u->days) || days != (int32_t)days ||
+	    __builtin_mul_overflow(n, u->usecs, &n) || !add_signed(&iv->usecs, sign, n) ||
+	    !add_signed(&iv->usecs, sign,
+			u->days ? fraction * u->days * (USECS_PER_DAY / USECS_PER_SEC) :
+				  fraction * u->usecs / USECS_PER_SEC))
+		return interval_overflow(r);
+	iv->months = (int32_t)months;
+	iv->days = (int32_t)days;
 	return OK;
 }
 
 int interval_parse(struct interval *iv, struct str text, struct err *e)
 {
 	struct reader r = reader_of(text, "interval", e);
+	unsigned given = 0;
 	int rc;
 
 	*iv = (struct interval){ 0 };
 	if (r.p == r.end)
 		return bad_syntax(&r);
 	while (r.p < r.end) {
-		if (take_word(&r, "ago") && r.p == r.end) {
-			interval_neg(iv, iv);
-			return OK;
-		}
-		if ((rc = take_interval_part(&r, iv)) != OK)
+		if (given && take_word(&r, "ago"))
+			return r.p == r.end ? interval_neg(iv, iv, e) : bad_syntax(&r);
+		if ((rc = take_interval_part(&r, iv, &given)) != OK)
 			return rc;
 		while (take(&r, ' '))
 			;
@@ -492,7 +527,7 @@ int interval_parse(struct interval *iv, struct str text, struct err *e)
 	return OK;
 }
 
-static void add_padded(struct buf *b, int64_t n, int width)
+static void add_padded(struct buf *b, uint64_t n, int width)
 {
 	char digits[24];
 	int len = 0;
@@ -506,9 +541,15 @@ static void add_padded(struct buf *b, int64_t n, int width)
 		buf_addch(b, digits[--len]);
 }
 
-static void add_clock(struct buf *b, int64_t usecs)
+/* The least integer has no positive counterpart of its own. */
+static uint64_t magnitude(int64_t n)
 {
-	int64_t fraction = usecs % USECS_PER_SEC, seconds = usecs / USECS_PER_SEC;
+	return n < 0 ? -(uint64_t)n : (uint64_t)n;
+}
+
+static void add_clock(struct buf *b, uint64_t usecs)
+{
+	uint64_t fraction = usecs % USECS_PER_SEC, seconds = usecs / USECS_PER_SEC;
 	int width = 6;
 
 	add_padded(b, seconds / 3600, 2);
@@ -551,7 +592,7 @@ void interval_format(struct buf *b, const struct interval *iv)
 		buf_addch(b, '-');
 	else if (before_negative)
 		buf_addch(b, '+');
-	add_clock(b, iv->usecs < 0 ? -iv->usecs : iv->usecs);
+	add_clock(b, magnitude(iv->usecs));
 }
 
 /* --- writing --- */
@@ -563,11 +604,11 @@ static void add_date(struct buf *b, int64_t day, bool *bc)
 
 	civil_from_days(day, &y, &m, &d);
 	*bc = y <= 0;
-	add_padded(b, *bc ? 1 - y : y, 4);
+	add_padded(b, magnitude(*bc ? 1 - y : y), 4);
 	buf_addch(b, '-');
-	add_padded(b, m, 2);
+	add_padded(b, (uint64_t)m, 2);
 	buf_addch(b, '-');
-	add_padded(b, d, 2);
+	add_padded(b, (uint64_t)d, 2);
 }
 
 void date_format(struct buf *b, int64_t date)
@@ -586,7 +627,7 @@ void date_format(struct buf *b, int64_t date)
 
 void time_format(struct buf *b, int64_t usecs)
 {
-	add_clock(b, usecs);
+	add_clock(b, magnitude(usecs));
 }
 
 void timestamp_format(struct buf *b, int64_t ts, char sep, bool zone)
@@ -600,7 +641,7 @@ void timestamp_format(struct buf *b, int64_t ts, char sep, bool zone)
 	}
 	add_date(b, day, &bc);
 	buf_addch(b, sep);
-	add_clock(b, ts - day * USECS_PER_DAY);
+	add_clock(b, (uint64_t)floor_mod(ts, USECS_PER_DAY));
 	if (zone)
 		buf_addz(b, sep == 'T' ? "Z" : "+00");
 	if (bc)
@@ -632,6 +673,28 @@ int timestamp_from_date(int64_t *ts, int64_t date, struct err *e)
 	return OK;
 }
 
+static int check_timestamp(int64_t ts, struct err *e)
+{
+	return ts >= MIN_TIMESTAMP && ts < END_TIMESTAMP ?
+	       OK : err_set(e, BAD_DATA, "timestamp out of range");
+}
+
+int timestamp_at(int64_t *ts, int64_t date, int64_t usecs, struct err *e)
+{
+	int rc = timestamp_from_date(ts, date, e);
+
+	if (rc != OK || *ts == TS_INFINITY || *ts == TS_MINUS_INFINITY)
+		return rc;
+	*ts += usecs;
+	return check_timestamp(*ts, e);
+}
+
+int timestamp_round(int64_t *ts, int digits, struct err *e)
+{
+	*ts = usecs_round(*ts, digits);
+	return *ts == TS_INFINITY || *ts == TS_MINUS_INFINITY ? OK : check_timestamp(*ts, e);
+}
+
 int64_t date_from_timestamp(int64_t ts)
 {
 	return ts == TS_INFINITY ? DATE_INFINITY : ts == TS_MINUS_INFINITY ? DATE_MINUS_INFINITY :
@@ -640,12 +703,12 @@ int64_t date_from_timestamp(int64_t ts)
 
 int64_t time_from_timestamp(int64_t ts)
 {
-	return ts - floor_div(ts, USECS_PER_DAY) * USECS_PER_DAY;
+	return floor_mod(ts, USECS_PER_DAY);
 }
 
 int64_t time_from_interval(const struct interval *iv)
 {
-	return iv->usecs - floor_div(iv->usecs, USECS_PER_DAY) * USECS_PER_DAY;
+	return floor_mod(iv->usecs, USECS_PER_DAY);
 }
 
 int date_add_days(int64_t *r, int64_t date, int64_t days, struct err *e)
@@ -669,31 +732,39 @@ int date_diff(int64_t *days, int64_t a, int64_t b, struct err *e)
 					  OK;
 }
 
-/* Months first (a day that the month lacks becomes its last), then days, then time. */
+/* day + days, at the time of day that ts has. */
+static int at_day(int64_t *r, int64_t ts, int64_t day, int64_t days, struct err *e)
+{
+	if (__builtin_mul_overflow(day + days, USECS_PER_DAY, r) ||
+	    __builtin_add_overflow(*r, floor_mod(ts, USECS_PER_DAY), r))
+		*r = TS_INFINITY;
+	return check_timestamp(*r, e);
+}
+
+/* Months first (a day that the month lacks becomes its last), then days, then time; each step
+ * within the range of timestamps. */
 int timestamp_add(int64_t *r, int64_t ts, const struct interval *iv, struct err *e)
 {
+	int64_t y, months;
+	int m, d, rc = OK;
+
 	*r = ts;
 	if (ts == TS_INFINITY || ts == TS_MINUS_INFINITY)
 		return OK;
 	if (iv->months) {
-		int64_t day = floor_div(ts, USECS_PER_DAY), y, months;
-		int m, d;
-
-		civil_from_days(day, &y, &m, &d);
+		civil_from_days(floor_div(ts, USECS_PER_DAY), &y, &m, &d);
 		months = y * MONTHS_PER_YEAR + m - 1 + iv->months;
 		y = floor_div(months, MONTHS_PER_YEAR);
 		m = (int)(months - y * MONTHS_PER_YEAR) + 1;
 		if (d > month_days(y, m))
 			d = month_days(y, m);
-		if (__builtin_mul_overflow(days_from_civil(y, m, d), USECS_PER_DAY, r))
-			goto range;
-		*r += ts - day * USECS_PER_DAY;
+		rc = at_day(r, ts, days_from_civil(y, m, d), 0, e);
 	}
-	if (!__builtin_add_overflow(*r, iv->days * USECS_PER_DAY, r) &&
-	    !__builtin_add_overflow(*r, iv->usecs, r) && *r >= MIN_TIMESTAMP && *r < END_TIMESTAMP)
-		return OK;
-range:
-	return err_set(e, BAD_DATA, "timestamp out of range");
+	if (iv->days && rc == OK)
+		rc = at_day(r, *r, floor_div(*r, USECS_PER_DAY), iv->days, e);
+	if (rc == OK && __builtin_add_overflow(*r, iv->usecs, r))
+		*r = TS_INFINITY;
+	return rc == OK ? check_timestamp(*r, e) : rc;
 }
 
 int timestamp_diff(struct interval *r, int64_t a, int64_t b, struct err *e)
@@ -709,9 +780,11 @@ int timestamp_diff(struct interval *r, int64_t a, int64_t b, struct err *e)
 	return OK;
 }
 
-void interval_neg(struct interval *r, const struct interval *iv)
+int interval_neg(struct interval *r, const struct interval *iv, struct err *e)
 {
-	*r = (struct interval){ -iv->months, -iv->days, -iv->usecs };
+	static const struct interval zero = { 0 };
+
+	return interval_sub(r, &zero, iv, e);
 }
 
 int interval_add(struct interval *r, const struct interval *a, const struct interval *b,
@@ -720,6 +793,15 @@ int interval_add(struct interval *r, const struct interval *a, const struct inte
 	return __builtin_add_overflow(a->months, b->months, &r->months) ||
 	       __builtin_add_overflow(a->days, b->days, &r->days) ||
 	       __builtin_add_overflow(a->usecs, b->usecs, &r->usecs) ?
+	       err_set(e, BAD_DATA, "interval out of range") : OK;
+}
+
+int interval_sub(struct interval *r, const struct interval *a, const struct interval *b,
+		 struct err *e)
+{
+	return __builtin_sub_overflow(a->months, b->months, &r->months) ||
+	       __builtin_sub_overflow(a->days, b->days, &r->days) ||
+	       __builtin_sub_overflow(a->usecs, b->usecs, &r->usecs) ?
 	       err_set(e, BAD_DATA, "interval out of range") : OK;
 }
 
@@ -734,10 +816,8 @@ int interval_mul(struct interval *r, const struct interval *a, int64_t n, struct
 /* An interval's length where a month has 30 days and a day 24 hours: days and the rest. */
 static void interval_span(const struct interval *iv, int64_t *days, int64_t *usecs)
 {
-	int64_t carry = floor_div(iv->usecs, USECS_PER_DAY);
-
-	*days = (int64_t)iv->months * 30 + iv->days + carry;
-	*usecs = iv->usecs - carry * USECS_PER_DAY;
+	*days = (int64_t)iv->months * 30 + iv->days + floor_div(iv->usecs, USECS_PER_DAY);
+	*usecs = floor_mod(iv->usecs, USECS_PER_DAY);
 }
 
 int interval_cmp(const struct interval *a, const struct interval *b)
@@ -761,7 +841,7 @@ void interval_add_key(struct buf *b, const struct interval *iv)
 
 static void set_clock(struct datetime *d, int64_t usecs)
 {
-	d->hour = (int)(usecs / (3600 * USECS_PER_SEC));
+	d->hour = usecs / (3600 * USECS_PER_SEC);
 	d->minute = (int)(usecs / (60 * USECS_PER_SEC) % 60);
 	d->second = (int)(usecs / USECS_PER_SEC % 60);
 	d->usec = (int)(usecs % USECS_PER_SEC);
@@ -772,7 +852,7 @@ void datetime_of_timestamp(struct datetime *d, int64_t ts)
 	*d = (struct datetime){ .type = DT_TIMESTAMP };
 	d->day_number = floor_div(ts, USECS_PER_DAY);
 	civil_from_days(d->day_number, &d->year, &d->month, &d->day);
-	set_clock(d, ts - d->day_number * USECS_PER_DAY);
+	set_clock(d, floor_mod(ts, USECS_PER_DAY));
 }
 
 void datetime_of_date(struct datetime *d, int64_t date)
@@ -795,9 +875,10 @@ static int64_t clock_of(const struct datetime *d)
 	return ((d->hour * 60LL + d->minute) * 60 + d->second) * USECS_PER_SEC + d->usec;
 }
 
-int64_t timestamp_of_datetime(const struct datetime *d)
+int timestamp_of_datetime(int64_t *ts, const struct datetime *d, struct err *e)
 {
-	return days_from_civil(d->year, d->month, d->day) * USECS_PER_DAY + clock_of(d);
+	*ts = days_from_civil(d->year, d->month, d->day) * USECS_PER_DAY + clock_of(d);
+	return check_timestamp(*ts, e);
 }
 
 static bool is(struct str field, const char *name)
@@ -898,42 +979,41 @@ static bool extract_clock(const struct datetime *d, struct str field, int64_t *n
 	return true;
 }
 
-static bool extract_epoch(const struct datetime *d, struct str field, int64_t *n, int *scale)
+static bool extract_epoch(const struct datetime *d, struct str field, struct datetime_field *f)
 {
-	if (is(field, "julian") && d->type != DT_INTERVAL && d->type != DT_TIME) {
-		*n = d->day_number + 2451545; /* only for a date: else it has a fraction */
+	bool calendar = d->type != DT_TIME && d->type != DT_INTERVAL;
+
+	if (is(field, "julian") && calendar) {
+		f->whole = d->day_number + 2451545; /* only for a date: else it has a fraction */
 		return d->type == DT_DATE;
 	}
 	if (!is(field, "epoch"))
 		return false;
-	*scale = d->type == DT_DATE ? 0 : 6;
-	if (d->type == DT_DATE)
-		*n = (d->day_number - EPOCH_1970) * 86400;
+	if (calendar)
+		f->whole = (d->day_number - EPOCH_1970) * 86400;
 	else if (d->type == DT_INTERVAL) /* a year has 365.25 days here, a month 30 */
-		*n = (d->year * 31557600 + (d->month * 30LL + d->day) * 86400) * USECS_PER_SEC +
-		     clock_of(d);
-	else
-		*n = clock_of(d) +
-		     (d->type == DT_TIME ? 0 : (d->day_number - EPOCH_1970) * USECS_PER_DAY);
+		f->whole = d->year * 31557600 + (d->month * 30LL + d->day) * 86400;
+	if (d->type != DT_DATE) {
+		f->number = clock_of(d);
+		f->scale = 6;
+	}
 	return true;
 }
 
-int datetime_extract(const struct datetime *d, struct str field, int64_t *number, int *scale,
+int datetime_extract(const struct datetime *d, struct str field, struct datetime_field *f,
 		     struct err *e)
 {
 	bool calendar = d->type != DT_TIME && d->type != DT_INTERVAL;
 
-	*scale = 0;
-	if ((d->type != DT_TIME && extract_year(d, field, number)) ||
-	    (calendar && extract_day(d, field, number)) ||
-	    (d->type != DT_DATE && extract_clock(d, field, number, scale)) ||
-	    extract_epoch(d, field, number, scale))
+	*f = (struct datetime_field){ 0 };
+	if ((d->type != DT_TIME && extract_year(d, field, &f->number)) ||
+	    (calendar && extract_day(d, field, &f->number)) ||
+	    (d->type != DT_DATE && extract_clock(d, field, &f->number, &f->scale)) ||
+	    extract_epoch(d, field, f))
 		return OK;
 	if (d->type == DT_TIMESTAMPTZ && (is(field, "timezone") || is(field, "timezone_hour") ||
-					  is(field, "timezone_minute"))) {
-		*number = 0;
+					  is(field, "timezone_minute")))
 		return OK;
-	}
 	return not_supported(d, field, e);
 }
 
@@ -1014,7 +1094,7 @@ static void add_number(struct buf *b, int64_t n, int width, bool fill)
 {
 	if (n < 0)
 		buf_addch(b, '-');
-	add_padded(b, n < 0 ? -n : n, fill ? width : 1);
+	add_padded(b, magnitude(n), fill ? width : 1);
 }
 
 static const char *ordinal(int64_t n)
@@ -1238,25 +1318,21 @@ void datetime_to_char(struct buf *b, const struct datetime *d, struct str patter
 						     fill;
 			rest = (struct str){ rest.data + 2, rest.len - 2 };
 		}
+		i = (size_t)(rest.data - pattern.data);
 		used = add_pattern(b, d, rest, fill);
 		if (used) {
-			i = (size_t)(rest.data - pattern.data) + used;
-		} else if (pattern.data[i] ==
-			   '"') { /* a literal; a backslash keeps what follows it */
+			i += used;
+		} else if (rest.len && rest.data[0] == '"') {
+			/* a literal; a backslash keeps what follows it */
 			for (i++; i < pattern.len && pattern.data[i] != '"'; i++) {
 				if (pattern.data[i] == '\\' && i + 1 < pattern.len)
 					i++;
 				buf_addch(b, pattern.data[i]);
 			}
 			i++;
-		} else if (pattern.data[i] == '\\' && i + 1 < pattern.len &&
-			   pattern.data[i + 1] == '"') {
-			buf_addch(b, '"');
-			i += 2;
-		} else {
-			i = (size_t)(rest.data - pattern.data);
-			if (rest.len)
-				buf_addch(b, pattern.data[i++]);
+		} else if (rest.len) {
+			i += rest.len > 1 && rest.data[0] == '\\' && rest.data[1] == '"';
+			buf_addch(b, pattern.data[i++]);
 		}
 	}
 }

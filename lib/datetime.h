@@ -43,9 +43,11 @@ void timestamp_format(struct buf *b, int64_t ts, char sep, bool zone);
 void interval_format(struct buf *b, const struct interval *iv);
 
 /* timestamp(3), time(3): round to so many digits of a second. */
+int timestamp_round(int64_t *ts, int digits, struct err *e);
 int64_t usecs_round(int64_t usecs, int digits);
 
 int timestamp_from_date(int64_t *ts, int64_t date, struct err *e);
+int timestamp_at(int64_t *ts, int64_t date, int64_t usecs, struct err *e); /* date + time */
 int64_t date_from_timestamp(int64_t ts);       /* infinities map */
 int64_t time_from_timestamp(int64_t ts);       /* of a finite one */
 int64_t time_from_interval(const struct interval *iv);
@@ -54,8 +56,10 @@ int date_add_days(int64_t *r, int64_t date, int64_t days, struct err *e);
 int date_diff(int64_t *days, int64_t a, int64_t b, struct err *e);
 int timestamp_add(int64_t *r, int64_t ts, const struct interval *iv, struct err *e);
 int timestamp_diff(struct interval *r, int64_t a, int64_t b, struct err *e);
-void interval_neg(struct interval *r, const struct interval *iv);
+int interval_neg(struct interval *r, const struct interval *iv, struct err *e);
 int interval_add(struct interval *r, const struct interval *a, const struct interval *b,
+		 struct err *e);
+int interval_sub(struct interval *r, const struct interval *a, const struct interval *b,
 		 struct err *e);
 int interval_mul(struct interval *r, const struct interval *a, int64_t n, struct err *e);
 int interval_cmp(const struct interval *a, const struct interval *b);
@@ -66,7 +70,8 @@ void interval_add_key(struct buf *b, const struct interval *iv);
 struct datetime {
 	int64_t year;          /* astronomical: 1 BC is 0 */
 	int month, day;        /* 1.. ; 0 in an interval or a time */
-	int hour, minute, second, usec; /* hour may pass 23 in an interval */
+	int64_t hour;          /* may pass 23 in an interval */
+	int minute, second, usec;
 	int64_t day_number;    /* days since 2000-01-01 */
 	enum { DT_DATE, DT_TIME, DT_TIMESTAMP, DT_TIMESTAMPTZ, DT_INTERVAL } type;
 };
@@ -74,10 +79,15 @@ struct datetime {
 void datetime_of_timestamp(struct datetime *d, int64_t ts);
 void datetime_of_date(struct datetime *d, int64_t date);
 void datetime_of_interval(struct datetime *d, const struct interval *iv);
-int64_t timestamp_of_datetime(const struct datetime *d);
+int timestamp_of_datetime(int64_t *ts, const struct datetime *d, struct err *e);
 
-/* extract(field from d) as an integer times 10^-scale; USAGE-like failure text is PostgreSQL's. */
-int datetime_extract(const struct datetime *d, struct str field, int64_t *number, int *scale,
+/* extract(field from d) as whole + number * 10^-scale, for the seconds of the longest interval are
+ * no int64_t of microseconds; USAGE-like failure text is PostgreSQL's. */
+struct datetime_field {
+	int64_t whole, number;
+	int scale;
+};
+int datetime_extract(const struct datetime *d, struct str field, struct datetime_field *f,
 		     struct err *e);
 int datetime_trunc(struct datetime *d, struct str field, struct err *e);
 

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { MAX_LIST = 1000 };
-
 /* --- nodes --- */
 
 static struct expr *new_expr(const struct scope *s, enum expr_kind kind, enum pg_base base,
@@ -165,14 +163,13 @@ static int settle(const struct scope *s, struct expr **x, struct err *e)
 /* Bring the args to their common type, which becomes x's. */
 static int unify(const struct scope *s, struct expr *x, const char *what, struct err *e)
 {
-	struct sqltype types[MAX_LIST], a, b;
+	struct sqltype *types = arena_alloc(s->arena, x->count * sizeof(*types)), a, b;
 	struct buf names = { 0 };
-	size_t count = 0;
 	int rc = OK;
 
-	for (size_t i = 0; i < x->count && count < MAX_LIST; i++)
-		types[count++] = x->args[i]->type;
-	if (!sqltype_common(types, count, &x->type, &a, &b)) {
+	for (size_t i = 0; i < x->count; i++)
+		types[i] = x->args[i]->type;
+	if (!sqltype_common(types, x->count, &x->type, &a, &b)) {
 		sqltype_add_name(&names, a);
 		buf_addz(&names, " and ");
 		sqltype_add_name(&names, b);
@@ -312,12 +309,10 @@ static int no_function(const struct scope *s, size_t at, struct err *e)
 static int bind_call(const struct scope *s, const char *name, struct expr **args, size_t count,
 		     size_t at, struct expr **out, struct err *e)
 {
-	struct sqltype types[MAX_LIST];
+	struct sqltype *types = arena_alloc(s->arena, (count ? count : 1) * sizeof(*types));
 	struct expr *x = new_expr(s, EX_CALL, PG_ANY, at, count);
 	int rc = OK;
 
-	if (count > MAX_LIST)
-		return star_error(s->star, at, e, "too many arguments");
 	for (size_t i = 0; i < count; i++)
 		types[i] = args[i]->type;
 	*out = x;
@@ -460,6 +455,8 @@ static int bind_operator(const struct scope *s, const struct json *node, struct 
 	     not_between = strcmp(kind, "AEXPR_NOT_BETWEEN") == 0;
 	int rc = OK;
 
+	if (json_count(names) > 1 && strcmp(string_at(names, 0), "pg_catalog") != 0)
+		return star_error(s->star, at, e, "only PostgreSQL's own operators are known here");
 	if (l && (rc = expr_bind(s, l, &args[0], e)) != OK)
 		return rc;
 	if (in)
@@ -530,6 +527,11 @@ static int bind_function(const struct scope *s, const struct json *node, struct 
 	struct expr **args = arena_alloc(s->arena, (count + 1) * sizeof(*args));
 	int rc;
 
+	if (json_count(names) > 2 ||
+	    (json_count(names) == 2 && strcmp(string_at(names, 0), "pg_catalog") != 0))
+		return star_error(s->star, at, e, "only PostgreSQL's own functions are known here");
+	if (json_get(node, "func_variadic"))
+		return star_error(s->star, at, e, "VARIADIC is not supported");
 	if (json_get(node, "agg_order") || json_get(node, "agg_filter") || json_get(node, "over") ||
 	    json_get(node, "agg_star") || json_get(node, "agg_distinct"))
 		return star_error(s->star, at, e,
@@ -745,6 +747,12 @@ static const struct field *column_field(const struct expr *x, const struct eval 
 	return &row[x->column];
 }
 
+static int check_memory(const struct eval *ctx, int rc, struct err *e)
+{
+	return rc != OK || ctx->arena->bytes <= EVAL_MEMORY ?
+	       rc : err_set(e, BAD_DATA, "its values take more than 512 MB of memory");
+}
+
 static int eval_call(const struct expr *x, const struct eval *ctx, struct value *out, struct err *e)
 {
 	struct value few[FUNC_MAX_ARGS + 1], *args = few;
@@ -765,7 +773,9 @@ static int eval_call(const struct expr *x, const struct eval *ctx, struct value 
 	}
 	/* all are evaluated first: an error in one is an error even beside a NULL */
 	out->null = null && !x->func->variadic;
-	return rc == OK && !out->null ? x->func->run(&c, args, out, e) : rc;
+	if (rc != OK || out->null)
+		return rc;
+	return check_memory(ctx, x->func->run(&c, args, out, e), e);
 }
 
 /* AND and OR: the first operand that decides ends it, a NULL only if none does. */
@@ -869,8 +879,8 @@ static int eval_test(const struct expr *x, const struct eval *ctx, struct value 
 	case EX_IS_FALSE: out->b = !v.null && !v.b; break;
 	case EX_IS_NOT_FALSE: out->b = v.null || v.b; break;
 	default: /* EX_NOT */
-		*out = v;
-		out->b = !v.b;
+		out->null = v.null;
+		out->b = !v.null && !v.b;
 	}
 	return OK;
 }
@@ -890,8 +900,9 @@ int expr_eval(const struct expr *x, const struct eval *ctx, struct value *out, s
 		return f ? value_from_field(out, x->type, f, ctx->arena, e) : OK;
 	case EX_CAST:
 		rc = expr_eval(x->args[0], ctx, out, e);
-		return rc != OK || out->null ? rc :
-		       value_cast(out, x->args[0]->type, x->type, x->context, ctx->arena, e);
+		if (rc == OK && !out->null)
+			rc = value_cast(out, x->args[0]->type, x->type, x->context, ctx->arena, e);
+		return check_memory(ctx, rc, e);
 	case EX_CALL: return eval_call(x, ctx, out, e);
 	case EX_AND: case EX_OR: return eval_and_or(x, ctx, out, e);
 	case EX_CASE: return eval_case(x, ctx, out, e);

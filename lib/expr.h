@@ -5,13 +5,18 @@
  * in the star file; what cannot be computed for one row (a division by zero) is BAD_DATA at
  * evaluation, which makes the row a reject.
  *
- * Nodes live in the arena given to expr_bind. */
+ * Nodes live in the arena given to expr_bind.
+ *
+ * A row takes no more memory for its values than EVAL_MEMORY, and one text of VALUE_MAX_TEXT:
+ * what needs more is BAD_DATA. */
 #ifndef STARPIPE_EXPR_H
 #define STARPIPE_EXPR_H
 
 #include "arena.h"
 #include "star.h"
 #include "value.h"
+
+enum { EVAL_MEMORY = 512 << 20 };
 
 /* --- what names mean --- */
 

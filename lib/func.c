@@ -1,4 +1,5 @@
 /* func - operators and functions */
+#define _GNU_SOURCE /* memmem: linear, whatever is looked for */
 #include "func.h"
 
 #include <locale.h>
@@ -85,43 +86,26 @@ static struct numeric *new_numeric(const struct func_call *c, struct value *out)
 	return n;
 }
 
-RUN(num_add)
-{
-	UNUSED;
-	numeric_add(new_numeric(c, out), args[0].n, args[1].n, c->arena);
-	return OK;
-}
-RUN(num_sub)
-{
-	UNUSED;
-	numeric_sub(new_numeric(c, out), args[0].n, args[1].n, c->arena);
-	return OK;
-}
-RUN(num_mul)
-{
-	UNUSED;
-	numeric_mul(new_numeric(c, out), args[0].n, args[1].n, c->arena);
-	return OK;
-}
+RUN(num_add) { return numeric_add(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
+RUN(num_sub) { return numeric_sub(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
+RUN(num_mul) { return numeric_mul(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
 RUN(num_div) { return numeric_div(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
 RUN(num_mod) { return numeric_mod(new_numeric(c, out), args[0].n, args[1].n, c->arena, e); }
 RUN(num_neg) { UNUSED; numeric_neg(new_numeric(c, out), args[0].n); return OK; }
 RUN(num_abs) { UNUSED; numeric_abs(new_numeric(c, out), args[0].n); return OK; }
 
 static int round_to(const struct func_call *c, const struct value *args, struct value *out,
-		    enum numeric_rounding how)
+		    enum numeric_rounding how, struct err *e)
 {
-	int64_t digits = c->count > 1 ? args[1].i : 0;
+	int digits = c->count > 1 ? (int)args[1].i : 0; /* an int4 */
 
-	digits = digits > 20000 ? 20000 : digits < -140000 ? -140000 : digits;
-	numeric_round(new_numeric(c, out), args[0].n, (int)digits, how, c->arena);
-	return OK;
+	return numeric_round(new_numeric(c, out), args[0].n, digits, how, c->arena, e);
 }
 
-RUN(num_round) { UNUSED; return round_to(c, args, out, ROUND_HALF_AWAY); }
-RUN(num_trunc) { UNUSED; return round_to(c, args, out, ROUND_TRUNC); }
-RUN(num_ceil) { UNUSED; return round_to(c, args, out, ROUND_CEIL); }
-RUN(num_floor) { UNUSED; return round_to(c, args, out, ROUND_FLOOR); }
+RUN(num_round) { return round_to(c, args, out, ROUND_HALF_AWAY, e); }
+RUN(num_trunc) { return round_to(c, args, out, ROUND_TRUNC, e); }
+RUN(num_ceil) { return round_to(c, args, out, ROUND_CEIL, e); }
+RUN(num_floor) { return round_to(c, args, out, ROUND_FLOOR, e); }
 RUN(float_abs) { UNUSED; out->f = fabs(args[0].f); return OK; }
 RUN(float_neg) { UNUSED; out->f = -args[0].f; return OK; }
 
@@ -132,15 +116,7 @@ RUN(int_plus_date) { UNUSED; return date_add_days(&out->i, args[1].i, args[0].i,
 RUN(date_minus_int) { UNUSED; return date_add_days(&out->i, args[0].i, -args[1].i, e); }
 RUN(date_minus_date) { UNUSED; return date_diff(&out->i, args[0].i, args[1].i, e); }
 
-RUN(date_plus_time)
-{
-	int rc = timestamp_from_date(&out->i, args[0].i, e);
-
-	UNUSED;
-	if (rc == OK && out->i != TS_INFINITY && out->i != TS_MINUS_INFINITY)
-		out->i += args[1].i;
-	return rc;
-}
+RUN(date_plus_time) { UNUSED; return timestamp_at(&out->i, args[0].i, args[1].i, e); }
 
 RUN(time_plus_date)
 {
@@ -164,9 +140,9 @@ RUN(interval_plus_ts) { return add_interval(c, 1, &args[1], args[0].iv, out, e);
 RUN(ts_minus_interval)
 {
 	struct interval minus;
+	int rc = interval_neg(&minus, &args[1].iv, e);
 
-	interval_neg(&minus, &args[1].iv);
-	return add_interval(c, 0, &args[0], minus, out, e);
+	return rc == OK ? add_interval(c, 0, &args[0], minus, out, e) : rc;
 }
 
 static int64_t within_day(int64_t usecs)
@@ -195,16 +171,8 @@ RUN(time_minus_time)
 }
 RUN(ts_minus_ts) { UNUSED; return timestamp_diff(&out->iv, args[0].i, args[1].i, e); }
 RUN(iv_add) { UNUSED; return interval_add(&out->iv, &args[0].iv, &args[1].iv, e); }
-RUN(iv_neg) { UNUSED; interval_neg(&out->iv, &args[0].iv); return OK; }
-
-RUN(iv_sub)
-{
-	struct interval minus;
-
-	UNUSED;
-	interval_neg(&minus, &args[1].iv);
-	return interval_add(&out->iv, &args[0].iv, &minus, e);
-}
+RUN(iv_sub) { UNUSED; return interval_sub(&out->iv, &args[0].iv, &args[1].iv, e); }
+RUN(iv_neg) { UNUSED; return interval_neg(&out->iv, &args[0].iv, e); }
 
 /* The calendar fields of an argument; false for an infinity, which has none. */
 static bool datetime_of(const struct func_call *c, size_t at, const struct value *v,
@@ -239,13 +207,13 @@ static int extract_infinite(const struct func_call *c, const struct value *args,
 	static const char *const growing[] = { "year",	     "years",  "decade",  "century",
 					       "millennium", "julian", "isoyear", "epoch" };
 	struct datetime any;
-	int64_t number;
-	int scale, rc;
+	struct datetime_field f;
+	int rc;
 	bool plus = args[1].i == TS_INFINITY || args[1].i == DATE_INFINITY;
 
 	datetime_of_timestamp(&any, 0);
 	any.type = c->args[1].base == PG_DATE ? DT_DATE : DT_TIMESTAMP;
-	if ((rc = datetime_extract(&any, args[0].s, &number, &scale, e)) != OK)
+	if ((rc = datetime_extract(&any, args[0].s, &f, e)) != OK)
 		return rc;
 	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++)
 		if (str_eqz(args[0].s, growing[i]))
@@ -258,19 +226,19 @@ static int extract_infinite(const struct func_call *c, const struct value *args,
 
 RUN(extract)
 {
+	struct numeric whole, part;
+	struct datetime_field f;
 	struct datetime d;
-	struct numeric *n;
-	int64_t number;
-	int scale, rc;
+	int rc;
 
 	if (!datetime_of(c, 1, &args[1], &d))
 		return extract_infinite(c, args, out, e);
-	if ((rc = datetime_extract(&d, args[0].s, &number, &scale, e)) != OK)
+	if ((rc = datetime_extract(&d, args[0].s, &f, e)) != OK)
 		return rc;
-	n = new_numeric(c, out);
-	numeric_from_i64(n, number, c->arena);
-	n->scale = scale;
-	return OK;
+	numeric_from_i64(&whole, f.whole, c->arena);
+	numeric_from_i64(&part, f.number, c->arena);
+	part.scale = f.scale;
+	return numeric_add(new_numeric(c, out), &whole, &part, c->arena, e);
 }
 
 RUN(date_part)
@@ -300,16 +268,29 @@ RUN(date_trunc)
 		out->i = args[1].i;
 		return OK;
 	}
-	if ((rc = datetime_trunc(&d, args[0].s, e)) == OK)
-		out->i = timestamp_of_datetime(&d);
-	return rc;
+	rc = datetime_trunc(&d, args[0].s, e);
+	return rc == OK ? timestamp_of_datetime(&out->i, &d, e) : rc;
 }
 
-static int take_text(const struct func_call *c, struct buf *b, struct value *out)
+static int too_long(struct err *e)
 {
-	out->s = arena_copy(c->arena, buf_str(b));
+	return err_set(e, BAD_DATA, "a text of more than 256 MB");
+}
+
+/* Has room for what is added to b? Asked before, so that no text is made that is too long. */
+static bool has_room(const struct buf *b, size_t more)
+{
+	return more <= VALUE_MAX_TEXT && b->len <= VALUE_MAX_TEXT - more;
+}
+
+static int take_text(const struct func_call *c, struct buf *b, struct value *out, struct err *e)
+{
+	int rc = has_room(b, 0) ? OK : too_long(e);
+
+	if (rc == OK)
+		out->s = arena_copy(c->arena, buf_str(b));
 	buf_release(b);
-	return OK;
+	return rc;
 }
 
 RUN(to_char)
@@ -323,7 +304,7 @@ RUN(to_char)
 		return OK;
 	}
 	datetime_to_char(&b, &d, args[1].s);
-	return take_text(c, &b, out);
+	return take_text(c, &b, out, e);
 }
 
 /* --- text; positions count characters --- */
@@ -402,17 +383,18 @@ static void change_case(struct buf *b, struct str s, char how)
 	}
 }
 
-static int recase(const struct func_call *c, const struct value *args, struct value *out, char how)
+static int recase(const struct func_call *c, const struct value *args, struct value *out, char how,
+		  struct err *e)
 {
 	struct buf b = { 0 };
 
 	change_case(&b, args[0].s, how);
-	return take_text(c, &b, out);
+	return take_text(c, &b, out, e);
 }
 
-RUN(lower) { UNUSED; return recase(c, args, out, 'l'); }
-RUN(upper) { UNUSED; return recase(c, args, out, 'u'); }
-RUN(initcap) { UNUSED; return recase(c, args, out, 'i'); }
+RUN(lower) { return recase(c, args, out, 'l', e); }
+RUN(upper) { return recase(c, args, out, 'u', e); }
+RUN(initcap) { return recase(c, args, out, 'i', e); }
 RUN(length) { UNUSED; out->i = (int64_t)str_chars(args[0].s); return OK; }
 RUN(octet_length) { UNUSED; out->i = (int64_t)args[0].s.len; return OK; }
 
@@ -427,37 +409,58 @@ RUN(bpchar_length)
 	return OK;
 }
 
-static bool in_set(struct str set, const char *p, size_t n)
+/* One bit for each character, of which those of one call's set are 1: a long set costs no more than
+ * a short one. */
+static unsigned char trimmed[0x110000 / 8];
+
+static size_t next_char(struct str s, size_t i, uint32_t *ch)
 {
-	for (size_t i = 0, k; i < set.len; i += k) {
-		k = utf8_len((unsigned char)set.data[i]);
-		if (k == n && memcmp(set.data + i, p, n) == 0)
-			return true;
+	size_t n = utf8_len((unsigned char)s.data[i]);
+
+	*ch = decode(s.data + i, n);
+	return n;
+}
+
+static void mark_trimmed(struct str set, bool on)
+{
+	uint32_t ch;
+
+	for (size_t i = 0; i < set.len;) {
+		i += next_char(set, i, &ch);
+		if (on)
+			trimmed[ch / 8] |= (unsigned char)(1u << ch % 8);
+		else
+			trimmed[ch / 8] = 0;
 	}
-	return false;
+}
+
+static bool is_trimmed(struct str s, size_t i, size_t *n)
+{
+	uint32_t ch;
+
+	*n = next_char(s, i, &ch);
+	return trimmed[ch / 8] >> ch % 8 & 1;
 }
 
 static int trim(const struct func_call *c, const struct value *args, struct value *out, bool left,
 		bool right)
 {
 	struct str s = args[0].s, set = c->count > 1 ? args[1].s : STR(" ");
+	size_t n;
 
-	while (left && s.len) {
-		size_t n = utf8_len((unsigned char)s.data[0]);
-
-		if (!in_set(set, s.data, n))
-			break;
+	mark_trimmed(set, true);
+	while (left && s.len && is_trimmed(s, 0, &n))
 		s = (struct str){ s.data + n, s.len - n };
-	}
 	while (right && s.len) {
 		size_t i = s.len - 1;
 
 		while (i > 0 && (s.data[i] & 0xc0) == 0x80)
 			i--;
-		if (!in_set(set, s.data + i, s.len - i))
+		if (!is_trimmed(s, i, &n))
 			break;
 		s.len = i;
 	}
+	mark_trimmed(set, false);
 	out->s = s;
 	return OK;
 }
@@ -500,10 +503,7 @@ RUN(substring)
 
 static const char *find(struct str s, struct str what)
 {
-	for (size_t i = 0; what.len <= s.len && i <= s.len - what.len; i++)
-		if (memcmp(s.data + i, what.data, what.len) == 0)
-			return s.data + i;
-	return NULL;
+	return memmem(s.data, s.len, what.data, what.len);
 }
 
 RUN(replace)
@@ -513,13 +513,17 @@ RUN(replace)
 	const char *hit;
 
 	UNUSED;
-	while (what.len && (hit = find(s, what))) {
+	while (what.len && (hit = find(s, what)) && has_room(&b, args[2].s.len)) {
 		buf_add(&b, s.data, (size_t)(hit - s.data));
 		buf_addstr(&b, args[2].s);
 		s = (struct str){ hit + what.len, s.len - (size_t)(hit - s.data) - what.len };
 	}
+	if (what.len && find(s, what)) {
+		buf_release(&b);
+		return too_long(e);
+	}
 	buf_addstr(&b, s);
-	return take_text(c, &b, out);
+	return take_text(c, &b, out, e);
 }
 
 RUN(strpos)
@@ -582,7 +586,7 @@ RUN(concat_two)
 		else
 			value_add_text(&b, c->args[i], &args[i]);
 	}
-	return take_text(c, &b, out);
+	return take_text(c, &b, out, e);
 }
 
 /* concat(): NULLs are left out; values as their output functions write them. */
@@ -591,13 +595,14 @@ RUN(concat)
 	struct buf b = { 0 };
 
 	UNUSED;
-	for (size_t i = 0; i < c->count; i++)
+	for (size_t i = 0; i < c->count && has_room(&b, 0); i++)
 		if (!args[i].null)
 			value_add_text(&b, c->args[i], &args[i]);
-	return take_text(c, &b, out);
+	return take_text(c, &b, out, e);
 }
 
-static int pad(const struct func_call *c, const struct value *args, struct value *out, bool before)
+static int pad(const struct func_call *c, const struct value *args, struct value *out, bool before,
+	       struct err *e)
 {
 	struct str s = args[0].s, fill = c->count > 2 ? args[2].s : STR(" ");
 	int64_t have = (int64_t)str_chars(s), want = args[1].i < 0 ? 0 : args[1].i;
@@ -608,9 +613,11 @@ static int pad(const struct func_call *c, const struct value *args, struct value
 		out->s = have > want ? slice(s, 0, want) : s;
 		return OK;
 	}
+	if (want > VALUE_MAX_TEXT)
+		return too_long(e);
 	if (!before)
 		buf_addstr(&b, s);
-	for (int64_t i = have; i < want; i++) {
+	for (int64_t i = have; i < want && has_room(&b, s.len); i++) {
 		size_t n = utf8_len((unsigned char)fill.data[at]);
 
 		buf_add(&b, fill.data + at, n);
@@ -618,11 +625,14 @@ static int pad(const struct func_call *c, const struct value *args, struct value
 	}
 	if (before)
 		buf_addstr(&b, s);
-	return take_text(c, &b, out);
+	return take_text(c, &b, out, e);
 }
 
-RUN(lpad) { UNUSED; return pad(c, args, out, true); }
-RUN(rpad) { UNUSED; return pad(c, args, out, false); }
+RUN(lpad) { return pad(c, args, out, true, e); }
+RUN(rpad) { return pad(c, args, out, false, e); }
+
+/* a few seconds; a pattern's parts are not looked for in linear time */
+enum { LIKE_MAX_STEPS = 1 << 30 };
 
 /* LIKE, with one place to go back to: the last %. */
 static int like(struct str s, struct str p, bool *match, struct err *e)
@@ -630,7 +640,9 @@ static int like(struct str s, struct str p, bool *match, struct err *e)
 	size_t i = 0, k = 0, back_i = 0, back_k = 0;
 	bool back = false;
 
-	while (i < s.len) {
+	for (size_t steps = 0; i < s.len; steps++) {
+		if (steps > LIKE_MAX_STEPS)
+			return err_set(e, BAD_DATA, "the LIKE pattern takes too long");
 		if (k < p.len && p.data[k] == '%') {
 			back = true;
 			back_k = ++k;
@@ -764,7 +776,9 @@ RUN(json_get_text)
 	out->s = f.text;
 	if (rc == OK && f.kind == F_STRING && f.escaped) {
 		rc = json_unescape(&b, f.text, e);
-		take_text(c, &b, out);
+		if (rc == OK)
+			return take_text(c, &b, out, e);
+		buf_release(&b);
 	}
 	return rc;
 }
@@ -996,8 +1010,9 @@ static bool fits(const struct func *f, const struct sqltype *args, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		enum pg_base want = arg_of(f, i);
 
-		if (want != PG_ANY && (args[i].base == PG_OTHER ||
-				       !sqltype_castable(args[i], sqltype_of(want), CAST_IMPLICIT)))
+		if (want == PG_ANY ? sqltype_is_array(args[i]) :
+		    args[i].base == PG_OTHER ||
+			    !sqltype_castable(args[i], sqltype_of(want), CAST_IMPLICIT))
 			return false;
 	}
 	return true;

@@ -42,6 +42,33 @@ static void store(struct numeric *r, mpz_srcptr z, int scale, struct arena *a)
 	*r = (struct numeric){ NUM_FINITE, scale, mpz_sgn(z) < 0 ? -(int)limbs : (int)limbs, copy };
 }
 
+static int overflow(struct err *e)
+{
+	return err_set(e, BAD_DATA, "value overflows numeric format");
+}
+
+/* z * 10^-scale, where it has no more digits before the point than PostgreSQL's numeric. */
+static int keep(struct numeric *r, mpz_srcptr z, int scale, struct arena *a, struct err *e)
+{
+	size_t most = MAX_WHOLE_DIGITS + (size_t)scale, digits = most;
+	mpz_t limit;
+	bool fits;
+
+	if (mpz_size(z) > MAX_WHOLE_DIGITS / 20) /* a limb holds 19.3 digits: GMP is to count */
+		digits = mpz_sizeinbase(z, 10);
+	fits = digits <= most;
+	if (digits == most + 1) { /* or one less, it says */
+		mpz_init(limit);
+		mpz_ui_pow_ui(limit, 10, most);
+		fits = mpz_cmpabs(z, limit) < 0;
+		mpz_clear(limit);
+	}
+	if (!fits)
+		return overflow(e);
+	store(r, z, scale, a);
+	return OK;
+}
+
 static void special(struct numeric *r, enum numeric_kind kind)
 {
 	*r = (struct numeric){ .kind = kind };
@@ -172,7 +199,7 @@ int numeric_parse(struct numeric *n, struct str text, struct arena *a, struct er
 		goto invalid;
 	fraction -= exponent;
 	if (fraction > MAX_SCALE || (int64_t)digits.len - fraction > MAX_WHOLE_DIGITS + 5000) {
-		rc = err_set(e, BAD_DATA, "value overflows numeric format");
+		rc = overflow(e);
 		goto done;
 	}
 	mpz_set_str(s1, digits.data, 10);
@@ -182,10 +209,7 @@ int numeric_parse(struct numeric *n, struct str text, struct arena *a, struct er
 		mul_pow10(s1, s1, (unsigned long)-fraction);
 		fraction = 0;
 	}
-	if (mpz_sizeinbase(s1, 10) > (size_t)(MAX_WHOLE_DIGITS + fraction) + 1)
-		rc = err_set(e, BAD_DATA, "value overflows numeric format");
-	else
-		store(n, s1, (int)fraction, a);
+	rc = keep(n, s1, (int)fraction, a, e);
 	goto done;
 invalid:
 	rc = err_set(e, BAD_DATA, "invalid input syntax for type numeric: \"%.*s\"",
@@ -322,25 +346,25 @@ static bool add_special(struct numeric *r, const struct numeric *x, const struct
 	return true;
 }
 
-void numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y,
-		 struct arena *a)
+int numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e)
 {
 	int scale;
 
 	if (add_special(r, x, y))
-		return;
+		return OK;
 	scale = align(x, y);
 	mpz_add(s1, s1, s2);
-	store(r, s1, scale, a);
+	return keep(r, s1, scale, a, e);
 }
 
-void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y,
-		 struct arena *a)
+int numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e)
 {
 	struct numeric minus;
 
 	numeric_neg(&minus, y);
-	numeric_add(r, x, &minus, a);
+	return numeric_add(r, x, &minus, a, e);
 }
 
 static int sign(const struct numeric *n)
@@ -350,8 +374,8 @@ static int sign(const struct numeric *n)
 					 -1;
 }
 
-void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y,
-		 struct arena *a)
+int numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e)
 {
 	int scale = x->scale + y->scale;
 	mpz_t v, w;
@@ -361,14 +385,14 @@ void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeri
 		int s = x->kind == NUM_NAN || y->kind == NUM_NAN ? 0 : sign(x) * sign(y);
 
 		special(r, s == 0 ? NUM_NAN : s > 0 ? NUM_PLUS_INF : NUM_MINUS_INF);
-		return;
+		return OK;
 	}
 	mpz_mul(s1, view(x, v), view(y, w));
 	if (scale > MAX_SCALE) {
 		div_pow10(s1, s1, (unsigned long)(scale - MAX_SCALE), ROUND_HALF_AWAY);
 		scale = MAX_SCALE;
 	}
-	store(r, s1, scale, a);
+	return keep(r, s1, scale, a, e);
 }
 
 /* PostgreSQL keeps numbers in groups of four digits. The weight is the place of the first
@@ -460,8 +484,7 @@ int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric
 		mpz_add(s1, s1, s3);
 	mpz_mul_2exp(s2, s2, 1);
 	mpz_tdiv_q(s1, s1, s2);
-	store(r, s1, scale, a);
-	return OK;
+	return keep(r, s1, scale, a, e);
 }
 
 int numeric_mod(struct numeric *r, const struct numeric *x, const struct numeric *y,
@@ -505,8 +528,8 @@ void numeric_abs(struct numeric *r, const struct numeric *x)
 		*r = *x;
 }
 
-void numeric_round(struct numeric *r, const struct numeric *x, int digits,
-		   enum numeric_rounding how, struct arena *a)
+int numeric_round(struct numeric *r, const struct numeric *x, int digits,
+		  enum numeric_rounding how, struct arena *a, struct err *e)
 {
 	mpz_t v;
 
@@ -517,28 +540,31 @@ void numeric_round(struct numeric *r, const struct numeric *x, int digits,
 		digits = -MAX_WHOLE_DIGITS;
 	if (x->kind != NUM_FINITE) {
 		*r = *x;
-	} else if (digits >= x->scale) {
+		return OK;
+	}
+	if (digits >= x->scale) {
 		mul_pow10(s1, view(x, v), (unsigned long)(digits - x->scale));
-		store(r, s1, digits, a);
 	} else {
 		div_pow10(s1, view(x, v), (unsigned long)(x->scale - digits), how);
 		if (digits < 0)
 			mul_pow10(s1, s1, (unsigned long)-digits);
-		store(r, s1, digits > 0 ? digits : 0, a);
 	}
+	return keep(r, s1, digits > 0 ? digits : 0, a, e);
 }
 
 int numeric_limit(struct numeric *r, const struct numeric *x, int precision, int scale,
 		  struct arena *a, struct err *e)
 {
 	mpz_t v;
+	int rc;
 
 	if (x->kind == NUM_NAN) {
 		*r = *x;
 		return OK;
 	}
 	if (x->kind == NUM_FINITE) {
-		numeric_round(r, x, scale, ROUND_HALF_AWAY, a);
+		if ((rc = numeric_round(r, x, scale, ROUND_HALF_AWAY, a, e)) != OK)
+			return rc;
 		mpz_ui_pow_ui(s1, 10, (unsigned long)precision);
 		if (scale < 0)
 			mul_pow10(s1, s1, (unsigned long)-scale);

@@ -39,12 +39,14 @@ void numeric_add_key(const struct numeric *n, struct buf *out);
 /* NaN equals itself and is above all. */
 int numeric_cmp(const struct numeric *x, const struct numeric *y);
 
-void numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y,
-		 struct arena *a);
-void numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y,
-		 struct arena *a);
-void numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y,
-		 struct arena *a);
+/* All of them: "value overflows numeric format" where PostgreSQL's has no room for the result,
+ * beyond 131072 digits before the point or 16383 behind it. */
+int numeric_add(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e);
+int numeric_sub(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e);
+int numeric_mul(struct numeric *r, const struct numeric *x, const struct numeric *y,
+		struct arena *a, struct err *e);
 int numeric_div(struct numeric *r, const struct numeric *x, const struct numeric *y,
 		struct arena *a, struct err *e);
 int numeric_mod(struct numeric *r, const struct numeric *x, const struct numeric *y,
@@ -55,8 +57,8 @@ void numeric_abs(struct numeric *r, const struct numeric *x);
 enum numeric_rounding { ROUND_HALF_AWAY, ROUND_TRUNC, ROUND_CEIL, ROUND_FLOOR };
 
 /* To digits behind the point; a negative number of them rounds before it. */
-void numeric_round(struct numeric *r, const struct numeric *x, int digits,
-		   enum numeric_rounding how, struct arena *a);
+int numeric_round(struct numeric *r, const struct numeric *x, int digits,
+		  enum numeric_rounding how, struct arena *a, struct err *e);
 
 /* numeric(precision, scale): "numeric field overflow" where it does not fit. */
 int numeric_limit(struct numeric *r, const struct numeric *x, int precision, int scale,

@@ -521,6 +521,9 @@ static int start_series(struct relation *r, struct err *e)
 		return rc;
 	if (v.null || stop.null || by.null)
 		return OK;
+	if (!sqltype_is_int(t.base) && (v.i == TS_INFINITY || v.i == TS_MINUS_INFINITY))
+		return star_error(r->in->scope.star, r->series[0]->at, e,
+				  "a series begins at a time that is not infinite");
 	if (r->series_count > 2) {
 		int c = sqltype_is_int(t.base) ? (by.i > 0) - (by.i < 0) :
 						 interval_cmp(&by.iv, &zero.iv);

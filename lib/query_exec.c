@@ -87,6 +87,8 @@ static int render(struct query *q, struct expr *const *targets, const struct eva
 		q->offsets[i] = text->len;
 		if ((rc = expr_add_json(targets[i], ctx, text, &is_null, e)) != OK)
 			return err_wrap(e, rc, "column \"%s\"", q->names[i]);
+		if (text->len > EVAL_MEMORY)
+			return err_set(e, BAD_DATA, "its values take more than 512 MB of memory");
 	}
 	q->offsets[q->count] = text->len;
 	exec_cut(text, q->offsets, q->count, fields);

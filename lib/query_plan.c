@@ -1,6 +1,7 @@
 /* query_plan - makes a query's nodes of its parse tree */
 #include "query_plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,8 @@ static int from_query(struct compiler *c, const struct json *node, struct relati
 
 	if (json_get(node, "lateral"))
 		return not_here(c, node, "LATERAL", e);
+	if (!alias)
+		return not_here(c, node, "a SELECT in FROM without a name", e);
 	r->kind = REL_QUERY;
 	rc = compile(c, json_get(json_get(node, "subquery"), "SelectStmt"), &r->query, e);
 	if (rc != OK)
@@ -136,6 +139,7 @@ static int from_series(struct compiler *c, const struct json *node, struct relat
 	int rc;
 
 	if (!call || strcmp(string_at(names, json_count(names) - 1), "generate_series") != 0 ||
+	    json_count(json_get(node, "functions")) > 1 || json_get(node, "ordinality") ||
 	    json_count(args) < 2 || json_count(args) > 3)
 		return not_here(c, call ? call : node,
 				"a function other than generate_series in FROM", e);
@@ -475,19 +479,22 @@ static const char *target_name(const struct json *target)
 
 static void add_target(struct compiler *c, struct query *q, struct expr *x, const char *name)
 {
-	size_t n = q->count + 1;
-	struct expr **targets = zalloc(c, n * sizeof(*targets));
-	char **names = zalloc(c, n * sizeof(*names));
+	size_t n = q->count;
 
-	if (q->count) {
-		memcpy(targets, q->select->targets, q->count * sizeof(*targets));
-		memcpy(names, q->names, q->count * sizeof(*names));
+	if ((n & (n - 1)) == 0) { /* a power of two: full */
+		struct expr **targets = zalloc(c, (2 * n + 1) * sizeof(*targets));
+		char **names = zalloc(c, (2 * n + 1) * sizeof(*names));
+
+		if (n) {
+			memcpy(targets, q->select->targets, n * sizeof(*targets));
+			memcpy(names, q->names, n * sizeof(*names));
+		}
+		q->select->targets = targets;
+		q->names = names;
 	}
-	targets[q->count] = x;
-	names[q->count] = (char *)(uintptr_t)name;
-	q->select->targets = targets;
-	q->names = names;
-	q->count = n;
+	q->select->targets[n] = x;
+	q->names[n] = (char *)(uintptr_t)name;
+	q->count = n + 1;
 }
 
 /* * and table.*: all columns, the right side of a USING once. */
@@ -591,8 +598,6 @@ static int compile_select(struct compiler *c, const struct json *node, struct qu
 			   "a comma in FROM is not supported");
 		return err_hint(e, USAGE, "Write JOIN ... ON instead.");
 	}
-	if ((rc = unsupported_clause(c, node, e)) != OK)
-		return rc;
 	if (json_count(from) && (rc = from_join(c, s, json_at(from, 0), e)) != OK)
 		return rc;
 	if (json_get(node, "whereClause") &&
@@ -611,13 +616,8 @@ static int compile_values(struct compiler *c, const struct json *lists, struct q
 	q->count = json_count(json_get(json_get(json_at(lists, 0), "List"), "items"));
 	q->names = zalloc(c, q->count * sizeof(*q->names));
 	for (size_t i = 0; i < q->count; i++) {
-		char *name = zalloc(c, 32);
-
-		memcpy(name, "column", 6);
-		name[6] = (char)('1' + i % 9);
-		if (i >= 9)
-			name[7] = (char)('0' + i % 10);
-		q->names[i] = name;
+		q->names[i] = zalloc(c, 32);
+		snprintf(q->names[i], 32, "column%zu", i + 1);
 	}
 	for (size_t r = 0; r < q->value_count; r++) {
 		const struct json *items = json_get(json_get(json_at(lists, r), "List"), "items");
@@ -709,8 +709,7 @@ static int compile_union(struct compiler *c, const struct json *node, struct que
 	if (strcmp(json_string(json_get(node, "op")), "SETOP_UNION") != 0)
 		return not_here(c, NULL, "INTERSECT or EXCEPT", e);
 	q->distinct = !json_true(json_get(node, "all"));
-	if ((rc = unsupported_clause(c, node, e)) != OK ||
-	    (rc = compile(c, json_get(node, "larg"), &q->left, e)) != OK ||
+	if ((rc = compile(c, json_get(node, "larg"), &q->left, e)) != OK ||
 	    (rc = compile(c, json_get(node, "rarg"), &q->right, e)) != OK)
 		return rc;
 	q->any_count = q->left->any_count || q->right->any_count;
@@ -723,6 +722,8 @@ static int compile_union(struct compiler *c, const struct json *node, struct que
 	q->count = q->left->count;
 	q->names = q->left->names;
 	q->types = types = zalloc(c, q->count * sizeof(*types));
+	for (size_t i = 0; i < q->count; i++)
+		types[i] = sqltype_of(PG_ANY);
 	if (q->any_count)
 		return OK;
 	if ((rc = common_types(c, q, e)) != OK ||
@@ -759,6 +760,8 @@ static int compile(struct compiler *c, const struct json *node, struct query **o
 	q->arena = c->arena;
 	q->run = c->run;
 	q->sink = q->reject = c->sink;
+	if ((rc = unsupported_clause(c, node, e)) != OK)
+		return rc;
 	if (json_get(node, "valuesLists")) {
 		rc = compile_values(c, json_get(node, "valuesLists"), q, e);
 		q->types = zalloc(c, q->count * sizeof(*q->types));

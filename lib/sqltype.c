@@ -13,6 +13,11 @@ struct sqltype sqltype_of_wire(const struct pg_type *t, const char *name)
 	return (struct sqltype){ t->base, { t->mods[0], t->mods[1] }, NULL };
 }
 
+bool sqltype_is_array(struct sqltype t)
+{
+	return t.base == PG_OTHER && strchr(t.name, '[');
+}
+
 bool sqltype_same(struct sqltype a, struct sqltype b)
 {
 	return a.base == b.base && (a.base != PG_OTHER || strcmp(a.name, b.name) == 0);
@@ -115,7 +120,7 @@ bool sqltype_castable(struct sqltype from, struct sqltype to, enum cast_context 
 	    sqltype_same(from, to))
 		return true;
 	letter = cast_letter(from.base, to.base);
-	if (from.base == PG_OTHER && (to.base == PG_OTHER || strchr(from.name, '[')))
+	if (from.base == PG_OTHER && (to.base == PG_OTHER || sqltype_is_array(from)))
 		letter = '-'; /* an array's text form is not made here */
 	return letter == 'i' || (letter == 'a' && context >= CAST_ASSIGNMENT) ||
 	       (letter == 'e' && context == CAST_EXPLICIT);

@@ -22,6 +22,7 @@ enum cast_context { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT };
 struct sqltype sqltype_of(enum pg_base base);
 struct sqltype sqltype_of_wire(const struct pg_type *t, const char *name);
 
+bool sqltype_is_array(struct sqltype t);
 bool sqltype_same(struct sqltype a, struct sqltype b); /* modifiers apart */
 
 /* PostgreSQL's name for messages: "integer", "character varying(3)". */

@@ -1,15 +1,22 @@
 /* star - read a star file */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, MAP_NORESERVE */
 #include "star.h"
 
 #include <pg_query.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "file.h"
 #include "mem.h"
 
-enum { MAX_DEPTH = 1000 }; /* of its parse tree: an operator in another one is two deep */
+enum {
+	MAX_TEXT = 1 << 20,  /* bytes of a star file */
+	MAX_DEPTH = 1000,    /* of its parse tree as JSON: an operator in another one is two deep */
+	STACK_PER_BYTE = 256 /* libpg_query needs 64 for a text like 1+1+1+1 */
+};
 
 int star_error(const struct star *s, size_t at, struct err *e, const char *fmt, ...)
 {
@@ -77,7 +84,8 @@ int star_type_name(const struct star *s, const struct json *node, struct buf *na
 	const char *base = name_at(names, json_count(names) - 1), *why;
 	int rc;
 
-	if (json_count(names) > 2 ||
+	if (!base || json_count(names) > 2 || json_get(node, "setof") ||
+	    json_get(node, "pct_type") ||
 	    (json_count(names) == 2 && strcmp(name_at(names, 0), "pg_catalog") != 0))
 		return star_error(s, star_at(node), e,
 				  "only PostgreSQL's own types are known here");
@@ -147,17 +155,41 @@ static struct star_table *find_table(const struct star *s, const char *name)
 	return NULL;
 }
 
+static const struct star_file *find_file(const struct star *s, const char *name)
+{
+	for (size_t i = 0; i < s->file_count; i++)
+		if (strcmp(s->files[i].name, name) == 0)
+			return &s->files[i];
+	return NULL;
+}
+
+/* NULL where the name has more to it. */
+static const char *relation_name(const struct star *s, const struct json *rel, struct err *e)
+{
+	if (json_get(rel, "schemaname")) {
+		star_error(s, star_at(rel), e, "a star's tables have no schema");
+		err_hint(e, USAGE, "Leave it out here and load with 'pg-load --schema %s'.",
+			 json_string(json_get(rel, "schemaname")));
+		return NULL;
+	}
+	return json_string(json_get(rel, "relname"));
+}
+
 /* REFERENCES without columns means the parent's primary key, which PostgreSQL too wants to have
  * been created before. */
 static int add_foreign(const struct star *s, struct wire_table *t, const struct json *c,
 		       const char *const *names, size_t count, size_t at, struct err *e)
 {
 	const struct json *pk = json_get(c, "pk_attrs");
-	const char *parent = json_string(json_get(json_get(c, "pktable"), "relname"));
-	const struct star_table *p = strcmp(parent, t->name) == 0 ? NULL : find_table(s, parent);
-	const struct wire_table *w = p ? p->wire : t;
+	const char *parent = relation_name(s, json_get(c, "pktable"), e);
+	const struct star_table *p;
+	const struct wire_table *w;
 	struct wire_foreign *f;
 
+	if (!parent)
+		return USAGE;
+	p = strcmp(parent, t->name) == 0 ? NULL : find_table(s, parent);
+	w = p ? p->wire : t;
 	if (!p && strcmp(parent, t->name) != 0) {
 		star_error(s, at, e, "table \"%s\" does not exist", parent);
 		return err_hint(e, USAGE, "Create a table before the tables that refer to it.");
@@ -191,7 +223,7 @@ static int read_constraint(const struct star *s, struct wire_table *t, const str
 	const struct json *list =
 		json_get(c, strcmp(type, "CONSTR_FOREIGN") == 0 ? "fk_attrs" : "keys");
 	size_t count = own ? 1 : json_count(list), at = star_at(c);
-	const char **names = xcalloc(count, sizeof(*names));
+	const char **names = xcalloc(count + 1, sizeof(*names));
 	int rc = OK;
 
 	names[0] = own;
@@ -199,7 +231,7 @@ static int read_constraint(const struct star *s, struct wire_table *t, const str
 		names[i] = name_at(list, i);
 	if (strcmp(type, "CONSTR_NOTNULL") == 0) {
 		t->columns[column_of(t, own)].notnull = true;
-	} else if (strcmp(type, "CONSTR_PRIMARY") == 0) {
+	} else if (strcmp(type, "CONSTR_PRIMARY") == 0 && count) {
 		rc = set_primary_key(s, t, names, count, at, e);
 	} else if (strcmp(type, "CONSTR_FOREIGN") == 0) {
 		rc = add_foreign(s, t, c, names, count, at, e);
@@ -242,8 +274,9 @@ static int read_column(const struct star *s, struct wire_table *t, const struct 
 	return OK;
 }
 
+/* at: where the table's name stands. */
 static int read_columns(const struct star *s, struct wire_table *t, const struct json *elements,
-			struct err *e)
+			size_t at, struct err *e)
 {
 	const struct json *def, *constraints;
 	int rc = OK;
@@ -253,7 +286,7 @@ static int read_columns(const struct star *s, struct wire_table *t, const struct
 		if (def)
 			rc = read_column(s, t, def, e);
 		else if (!json_get(json_at(elements, i), "Constraint"))
-			rc = star_error(s, 0, e, "CREATE TABLE takes columns and constraints only");
+			rc = star_error(s, at, e, "CREATE TABLE takes columns and constraints only");
 	}
 	for (size_t i = 0; i < json_count(elements) && rc == OK; i++) {
 		def = json_get(json_at(elements, i), "ColumnDef");
@@ -268,15 +301,11 @@ static int read_columns(const struct star *s, struct wire_table *t, const struct
 	return rc;
 }
 
-static const char *relation_name(const struct star *s, const struct json *rel, struct err *e)
+static bool is_temporary(const struct json *rel)
 {
-	if (json_get(rel, "schemaname")) {
-		star_error(s, star_at(rel), e, "a star's tables have no schema");
-		err_hint(e, USAGE, "Leave it out here and load with 'pg-load --schema %s'.",
-			 json_string(json_get(rel, "schemaname")));
-		return NULL;
-	}
-	return json_string(json_get(rel, "relname"));
+	const char *persistence = json_string(json_get(rel, "relpersistence"));
+
+	return persistence && *persistence == 't';
 }
 
 static int create_table(struct star *s, const struct json *stmt, struct str sql, struct err *e)
@@ -288,16 +317,20 @@ static int create_table(struct star *s, const struct json *stmt, struct str sql,
 
 	if (!name)
 		return USAGE;
-	if (find_table(s, name))
+	if (find_table(s, name) || find_file(s, name))
 		return star_error(s, star_at(rel), e, "table \"%s\" is created twice", name);
 	if (json_get(stmt, "inhRelations") || json_get(stmt, "partspec") ||
 	    json_get(stmt, "partbound"))
 		return star_error(s, star_at(rel), e,
 				  "a star's table neither inherits nor is partitioned");
+	if (json_get(stmt, "ofTypename"))
+		return star_error(s, star_at(rel), e, "a star's table has columns of its own");
+	if (is_temporary(rel))
+		return star_error(s, star_at(rel), e, "a star's table is not temporary");
 	t = xcalloc(1, sizeof(*t));
 	t->name = xstrdup(name);
 	s->tables[s->table_count++] = (struct star_table){ t, sql, star_at(rel) };
-	if ((rc = read_columns(s, t, json_get(stmt, "tableElts"), e)) != OK)
+	if ((rc = read_columns(s, t, json_get(stmt, "tableElts"), star_at(rel), e)) != OK)
 		return rc;
 	for (size_t i = 0; i < t->column_count; i++)
 		if (t->columns[i].generated && !(t->key_count == 1 && t->key[0] == i)) {
@@ -318,6 +351,14 @@ static int create_table(struct star *s, const struct json *stmt, struct str sql,
 }
 
 /* --- CREATE FOREIGN TABLE: file_fdw's own syntax --- */
+
+static bool has_generated(const struct wire_table *t)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		if (t->columns[i].generated)
+			return true;
+	return false;
+}
 
 /* A relative path is looked for beside the star file, so that both can move together. */
 static char *beside(const char *star_path, const char *path)
@@ -364,19 +405,31 @@ static int create_file(struct star *s, const struct json *stmt, struct err *e)
 {
 	const struct json *base = json_get(stmt, "base"), *rel = json_get(base, "relation");
 	const char *name = relation_name(s, rel, e);
-	struct wire_table t = { 0 };
+	struct wire_table *t;
 	struct star_file *f;
 	int rc;
 
 	if (!name)
 		return USAGE;
+	if (find_table(s, name) || find_file(s, name))
+		return star_error(s, star_at(rel), e, "table \"%s\" is created twice", name);
 	s->files = xrealloc(s->files, (s->file_count + 1) * sizeof(*s->files));
 	f = &s->files[s->file_count++];
 	*f = (struct star_file){ .name = xstrdup(name) };
-	rc = read_columns(s, &t, json_get(base, "tableElts"), e);
-	f->columns = t.columns;
-	f->column_count = t.column_count;
-	free(t.key);
+	t = xcalloc(1, sizeof(*t));
+	t->name = xstrdup(name);
+	rc = read_columns(s, t, json_get(base, "tableElts"), star_at(rel), e);
+	if (rc == OK && (t->key || t->foreign || has_generated(t)))
+		rc = star_error(s, star_at(rel), e,
+				"a reference file has no keys and nothing that is generated");
+	if (rc == OK && (json_get(base, "inhRelations") || json_get(base, "partbound")))
+		rc = star_error(s, star_at(rel), e,
+				"a reference file neither inherits nor is a partition");
+	f->columns = t->columns;
+	f->column_count = t->column_count;
+	t->columns = NULL;
+	t->column_count = 0;
+	wire_table_free(t);
 	for (size_t i = 0; i < f->column_count; i++)
 		f->columns[i].type = pg_type_parse(str_of(f->columns[i].type_name));
 	return rc != OK ? rc : read_file_options(s, f, json_get(stmt, "options"), star_at(rel), e);
@@ -401,6 +454,8 @@ static int insert_columns(const struct star *s, struct star_insert *in, const st
 
 		if (c == t->column_count)
 			return unknown_column(s, star_at(target), name, e);
+		if (json_get(target, "indirection"))
+			return star_error(s, star_at(target), e, "a part of a column cannot be filled");
 		if (t->columns[c].generated)
 			return star_error(s, star_at(target), e,
 					  "column \"%s\" is the warehouse's to fill in", name);
@@ -413,12 +468,21 @@ static int insert_columns(const struct star *s, struct star_insert *in, const st
 	return OK;
 }
 
+/* OVERRIDING SYSTEM VALUE and its like. */
+static bool overrides(const struct json *insert)
+{
+	const char *how = json_string(json_get(insert, "override"));
+
+	return how && strcmp(how, "OVERRIDING_NOT_SET") != 0;
+}
+
 static int read_insert(struct star *s, const struct json *stmt, struct err *e)
 {
 	const struct json *rel = json_get(stmt, "relation");
 	const char *name = relation_name(s, rel, e);
 	struct star_insert *in;
 	struct star_table *into;
+	int rc;
 
 	if (!name)
 		return USAGE;
@@ -428,7 +492,7 @@ static int read_insert(struct star *s, const struct json *stmt, struct err *e)
 		return err_hint(e, USAGE, "Write its CREATE TABLE before the INSERT.");
 	}
 	if (json_get(stmt, "onConflictClause") || json_get(stmt, "returningList") ||
-	    json_get(stmt, "withClause"))
+	    json_get(stmt, "withClause") || overrides(stmt))
 		return star_error(s, star_at(rel), e, "INSERT takes a SELECT and nothing else");
 	s->inserts = xrealloc(s->inserts, (s->insert_count + 1) * sizeof(*s->inserts));
 	in = &s->inserts[s->insert_count++];
@@ -438,7 +502,10 @@ static int read_insert(struct star *s, const struct json *stmt, struct err *e)
 					    json_get(json_get(stmt, "selectStmt"), "SelectStmt") };
 	if (!in->select)
 		return star_error(s, star_at(rel), e, "INSERT needs a SELECT or VALUES");
-	return insert_columns(s, in, json_get(stmt, "cols"), e);
+	rc = insert_columns(s, in, json_get(stmt, "cols"), e);
+	if (rc == OK && in->column_count == 0)
+		rc = star_error(s, star_at(rel), e, "table \"%s\" has no column to fill", name);
+	return rc;
 }
 
 /* --- the file --- */
@@ -457,6 +524,8 @@ static int read_statement(struct star *s, const struct json *raw, struct err *e)
 		sql.data++;
 		sql.len--;
 	}
+	if (!kind)
+		kind = "";
 	if (strcmp(kind, "CreateStmt") == 0)
 		return create_table(s, stmt, sql, e);
 	if (strcmp(kind, "CreateForeignTableStmt") == 0)
@@ -472,21 +541,85 @@ static int read_statement(struct star *s, const struct json *raw, struct err *e)
 			"Use CREATE TABLE, CREATE FOREIGN TABLE and INSERT INTO ... SELECT.");
 }
 
-static int parse(struct star *s, struct err *e)
+/* The tree is gone through by recursion, by libpg_query too. A node's place stands behind what is in
+ * it: the next one in the text is that of the node too deep, or of one in it. */
+static int check_depth(const struct star *s, const char *tree, struct err *e)
 {
-	PgQueryParseResult result = pg_query_parse(s->text.data);
-	const struct json *stmts;
+	const char *at;
+	size_t depth = 0;
+
+	for (const char *p = tree; *p && depth <= MAX_DEPTH; p++) {
+		if (*p == '"')
+			for (p++; *p && *p != '"'; p++)
+				p += *p == '\\' && p[1];
+		else if (*p == '{' || *p == '[')
+			depth++;
+		else if (*p == '}' || *p == ']')
+			depth--;
+		tree = p;
+	}
+	if (depth <= MAX_DEPTH)
+		return OK;
+	at = strstr(tree, "\"location\":");
+	star_error(s, at ? strtoul(at + strlen("\"location\":"), NULL, 10) : 0, e,
+		   "this is nested too deeply, or a chain too long");
+	return err_hint(e, USAGE, "Write IN (...) or concat(...) for a chain of operators, VALUES or a "
+				  "reference file for one of UNION ALL.");
+}
+
+struct parsing {
+	const char *text;
+	PgQueryParseResult result;
+};
+
+static void *parse_text(void *arg)
+{
+	struct parsing *p = arg;
+
+	p->result = pg_query_parse(p->text);
+	return NULL;
+}
+
+/* libpg_query writes its tree by recursion and does not look at its stack, so that it gets one which
+ * no text of this length can exhaust. */
+static int parse_on_stack(struct parsing *p, size_t len, struct err *e)
+{
+	size_t size = ((size_t)16 << 20) + len * STACK_PER_BYTE;
+	void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	pthread_attr_t attr;
+	pthread_t thread;
 	int rc;
 
-	if (result.error)
+	if (stack == MAP_FAILED)
+		return err_errno(e, "could not get memory to parse the star file");
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, stack, size);
+	rc = pthread_create(&thread, &attr, parse_text, p);
+	if (rc == 0)
+		pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+	munmap(stack, size);
+	return rc == 0 ? OK : err_set(e, FAILED, "could not start a thread: %s", strerror(rc));
+}
+
+static int parse(struct star *s, struct err *e)
+{
+	struct parsing p = { .text = s->text.data };
+	const struct json *stmts;
+	int rc = parse_on_stack(&p, s->text.len, e);
+
+	if (rc != OK)
+		return rc;
+	if (p.result.error)
 		rc = star_error(s,
-				result.error->cursorpos > 0 ? (size_t)result.error->cursorpos - 1 :
-							      0,
-				e, "%s", result.error->message);
-	else
-		rc = json_parse_within(str_of(result.parse_tree), JSON_MOST_BYTES, MAX_DEPTH,
+				p.result.error->cursorpos > 0 ?
+					(size_t)p.result.error->cursorpos - 1 : 0,
+				e, "%s", p.result.error->message);
+	else if ((rc = check_depth(s, p.result.parse_tree, e)) == OK)
+		rc = json_parse_within(str_of(p.result.parse_tree), SIZE_MAX, MAX_DEPTH,
 				       &s->doc, e);
-	pg_query_free_parse_result(result);
+	pg_query_free_parse_result(p.result);
 	stmts = json_get(s->doc, "stmts");
 	/* an array that never moves: inserts point into it */
 	s->tables = xcalloc(json_count(stmts), sizeof(*s->tables));
@@ -502,6 +635,8 @@ int star_read(struct star *s, const char *path, struct err *e)
 	*s = (struct star){ .path = xstrdup(path) };
 	if ((rc = file_read(path, FILE_SMALL, &s->text, e)) != OK)
 		return rc;
+	if (s->text.len > MAX_TEXT)
+		return err_set(e, USAGE, "%s: a star file has at most 1 MB", path);
 	if (strlen(s->text.data) != s->text.len || str_bad_utf8(buf_str(&s->text)) < s->text.len)
 		return err_set(e, USAGE, "%s: not a text in UTF-8", path);
 	if ((rc = parse(s, e)) != OK)

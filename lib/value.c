@@ -1,6 +1,7 @@
 /* value - values of SQL expressions */
 #include "value.h"
 
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -61,10 +62,14 @@ static int float_of(double *d, struct str s, struct sqltype t, struct err *e)
 		return err_set(e, BAD_DATA, "invalid input syntax for type double precision");
 	memcpy(z, s.data, s.len);
 	z[s.len] = '\0';
+	errno = 0;
 	*d = t.base == PG_FLOAT4 ? (double)strtof(z, &end) : strtod(z, &end);
 	if (*end || strpbrk(z, "xXpP"))
 		return err_set(e, BAD_DATA,
 			       "invalid input syntax for type double precision: \"%s\"", z);
+	if (errno == ERANGE && (*d == 0 || isinf(*d)))
+		return err_set(e, BAD_DATA, "\"%s\" is out of range for type %s", z,
+			       t.base == PG_FLOAT4 ? "real" : "double precision");
 	return OK;
 }
 
@@ -106,6 +111,12 @@ static int from_string(struct value *v, struct sqltype t, struct str s, struct a
 	}
 }
 
+/* A field as it stands in its row. */
+static struct str as_json(const struct field *f)
+{
+	return f->kind == F_STRING ? (struct str){ f->text.data - 1, f->text.len + 2 } : f->text;
+}
+
 /* JSON that a line cannot hold as it is comes as {"@json":"text"}: see starpipe-wire(5). */
 static int json_from_field(struct value *v, const struct field *f, struct arena *a, struct err *e)
 {
@@ -114,13 +125,15 @@ static int json_from_field(struct value *v, const struct field *f, struct arena 
 	size_t at = 0;
 	int rc;
 
-	v->s = f->text;
-	if (f->kind == F_STRING)
-		v->s = (struct str){ f->text.data - 1, f->text.len + 2 };
+	v->s = as_json(f);
 	if (f->kind != F_OBJECT || f->text.len < 10 || memcmp(f->text.data, "{\"@json\"", 8) != 0)
 		return OK;
-	rc = scan_member(f->text, &at, &key, &inner, e);
-	return rc == OK ? field_text(&v->s, &inner, a, e) : rc;
+	if ((rc = scan_member(f->text, &at, &key, &inner, e)) != OK)
+		return rc;
+	if (inner.kind != F_STRING)
+		return wrong_kind(sqltype_of(PG_JSON), f, e);
+	rc = field_text(&v->s, &inner, a, e);
+	return rc == OK ? scan_value(v->s, &inner, e) : rc;
 }
 
 int value_from_field(struct value *v, struct sqltype t, const struct field *f, struct arena *a,
@@ -133,6 +146,10 @@ int value_from_field(struct value *v, struct sqltype t, const struct field *f, s
 		return int_from_field(v, t, f, e);
 	if (pg_is_json(t.base))
 		return json_from_field(v, f, a, e);
+	if (sqltype_is_array(t)) {
+		v->s = as_json(f);
+		return OK;
+	}
 	if (t.base == PG_BOOL) {
 		v->b = f->kind == F_TRUE;
 		return f->kind == F_TRUE || f->kind == F_FALSE ? OK : wrong_kind(t, f, e);
@@ -155,7 +172,7 @@ int value_check_field(struct sqltype t, const struct field *f, struct err *e)
 	switch (t.base) {
 	case PG_TEXT: case PG_VARCHAR: case PG_BPCHAR: case PG_BYTEA:
 		return f->kind == F_STRING ? OK : wrong_kind(t, f, e);
-	case PG_OTHER: case PG_JSON: case PG_JSONB: case PG_ANY:
+	case PG_OTHER: case PG_ANY:
 		return OK;
 	case PG_NUMERIC: case PG_FLOAT4: case PG_FLOAT8:
 		if (f->kind == F_NUMBER)
@@ -219,6 +236,14 @@ int value_from_text(struct value *v, struct sqltype t, struct str text, struct a
 		return bool_of(&v->b, trimmed(text), e);
 	if (t.base == PG_FLOAT4 || t.base == PG_FLOAT8)
 		return from_string(v, t, trimmed(text), a, e);
+	if (sqltype_is_array(t)) { /* the wire has an array's text as a string, too */
+		struct buf quoted = { 0 };
+
+		json_add_string(&quoted, text);
+		v->s = arena_copy(a, buf_str(&quoted));
+		buf_release(&quoted);
+		return OK;
+	}
 	if (pg_is_json(t.base)) {
 		rc = scan_value(text, &f, e);
 		v->s = text;
@@ -408,6 +433,8 @@ void value_add_json(struct buf *b, struct sqltype t, const struct value *v)
 		buf_addz(b, v->b ? "true" : "false");
 	} else if (pg_is_json(t.base)) {
 		add_json_text(b, v->s);
+	} else if (sqltype_is_array(t)) {
+		buf_addstr(b, v->s);
 	} else if (sqltype_is_text(t.base) || t.base == PG_OTHER || t.base == PG_BYTEA) {
 		json_add_string(b, v->s);
 	} else if (pg_is_number(t.base) && !special_number(t, v)) {
@@ -498,9 +525,12 @@ static int to_float(struct value *v, enum pg_base from, struct sqltype to, struc
 					  v->f;
 	double narrow = to.base == PG_FLOAT4 ? (double)(float)d : d;
 
-	if ((isinf(narrow) && !isinf(d)) ||
-	    (isinf(d) && from == PG_NUMERIC && v->n->kind == NUM_FINITE))
+	bool number = from == PG_NUMERIC && v->n->kind == NUM_FINITE;
+
+	if ((isinf(narrow) && !isinf(d)) || (isinf(d) && number))
 		return err_set(e, BAD_DATA, "value out of range: overflow");
+	if (narrow == 0 && (d != 0 || (number && v->n->size)))
+		return err_set(e, BAD_DATA, "value out of range: underflow");
 	v->f = narrow;
 	return OK;
 }
@@ -572,9 +602,12 @@ static int to_datetime(struct value *v, enum pg_base from, struct sqltype to, st
 	} else if (from == PG_DATE) {
 		rc = timestamp_from_date(&v->i, v->i, e);
 	}
-	if (rc == OK && !v->null && to.mods[0] >= 0 && to.base != PG_INTERVAL)
-		v->i = usecs_round(v->i, to.mods[0]);
-	return rc;
+	if (rc != OK || v->null || to.mods[0] < 0 || to.base == PG_INTERVAL)
+		return rc;
+	if (to.base == PG_TIMESTAMP || to.base == PG_TIMESTAMPTZ)
+		return timestamp_round(&v->i, to.mods[0], e);
+	v->i = usecs_round(v->i, to.mods[0]);
+	return OK;
 }
 
 /* jsonb's own casts: a scalar of the right kind. */

@@ -4,7 +4,7 @@
  * borrowed from the row or live in the arena that made them. How a value reads:
  *   bool b · int2, int4, int8, date (days since 2000-01-01), time, timestamp, timestamptz
  *   (microseconds since 2000-01-01) i · float4, float8 f · numeric n · interval iv ·
- *   text types, json, jsonb, bytea (as \x...), unknown and all others s. */
+ *   text types, json, jsonb, bytea (as \x...), unknown and all others s; an array as JSON has it. */
 #ifndef STARPIPE_VALUE_H
 #define STARPIPE_VALUE_H
 
@@ -14,6 +14,10 @@
 #include "numeric.h"
 #include "scan.h"
 #include "sqltype.h"
+
+/* The longest text that an expression may make: what a row of the default --max-row can hold.
+ * (PostgreSQL's own limit is 1 GB.) */
+enum { VALUE_MAX_TEXT = 256 << 20 };
 
 struct value {
 	bool null;

@@ -298,6 +298,9 @@ static int on_reject(void *arg, const struct wire_table *table, struct str line,
 				f->insert->into->wire->name, shown, line.data,
 				line.len > 300 ? "..." : "", table ? table->name : "(none)");
 	}
+	/* a message shows the first bytes of a value: not always whole characters */
+	for (size_t bad; (bad = str_bad_utf8(str_of(e->msg))) < strlen(e->msg);)
+		e->msg[bad] = '?';
 	t->rejected++;
 	buf_addz(b, "{\"table\":");
 	json_add_string(b, str_of(table ? table->name : ""));

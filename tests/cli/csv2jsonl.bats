@@ -49,3 +49,11 @@ load ../lib/helpers
 	run bash -c "printf 'a,b\n%s,yy\n' $row | csv2jsonl --max-row 1000"
 	[ "$status" -eq 65 ]
 }
+
+@test "an array's cell is a string of the row, whatever is in it: it forges no column and no line" {
+	printf 'a,b\n"{1,2}",x\n"{1},""b"":""forged""",x\n"{1}}\n{""@delete"":""other""}",x\n' >"$BATS_TEST_TMPDIR/in.csv"
+	run -0 csv2jsonl --types 'a int4[]' "$BATS_TEST_TMPDIR/in.csv"
+	[ "$output" = '{"a":"{1,2}","b":"x"}
+{"a":"{1},\"b\":\"forged\"","b":"x"}
+{"a":"{1}}\n{\"@delete\":\"other\"}","b":"x"}' ]
+}
