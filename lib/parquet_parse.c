@@ -403,6 +403,8 @@ static int put_json(struct parquet_output *o, const struct field *f,
 		s = v.s;
 	} else if (f->kind == F_STRING) {
 		s = (struct str){ s.data - 1, s.len + 2 };
+	} else if (f->kind != F_ARRAY) {
+		rc = no_value(o, f, p, e);
 	}
 	if (rc == OK)
 		parquet_column_bytes(&o->column, s);

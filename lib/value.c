@@ -148,7 +148,7 @@ int value_from_field(struct value *v, struct sqltype t, const struct field *f, s
 		return json_from_field(v, f, a, e);
 	if (sqltype_is_array(t)) {
 		v->s = as_json(f);
-		return OK;
+		return f->kind == F_ARRAY || f->kind == F_STRING ? OK : wrong_kind(t, f, e);
 	}
 	if (t.base == PG_BOOL) {
 		v->b = f->kind == F_TRUE;
