@@ -23,7 +23,7 @@ static int take_line(take *f, void *arg, struct str line, struct err *e)
 
 	if (rc != OK || (rc = json_parse(line, &doc, e)) != OK)
 		return rc;
-	value = json_count(doc) == 1 ? json_member(doc, 0, &kind) : NULL;
+	value = json_members(doc) == 1 ? json_member(doc, 0, &kind) : NULL;
 	rc = value && kind ? f(arg, kind, value, line, e) :
 			     err_set(e, BAD_DATA, "it is no action");
 	json_free(doc);

@@ -287,7 +287,7 @@ static int read_partition(struct lake_step *s, const struct json *j, struct lake
 
 	if (!j)
 		return OK;
-	if (json_count(j) != 1 || !column || (!json_string(value) && !json_null(value)))
+	if (json_members(j) != 1 || !column || (!json_string(value) && !json_null(value)))
 		return err_set(e, BAD_DATA, "its partition is not one column's text or null");
 	i = wire_column_index(t, str_of(column));
 	if (i == t->column_count || t->columns[i].generated)
