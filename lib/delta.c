@@ -651,12 +651,13 @@ static int read_note(struct delta *d, const struct lake_step *s, struct err *e)
 	if (rc == OK)
 		d->step = (uint64_t)n;
 	tables = json_get(note, "tables");
+	if (rc == OK && json_count(tables))
+		rc = err_set(e, BAD_DATA, "what it says of Delta tables is malformed");
 	for (size_t i = 0; i < json_members(tables) && rc == OK; i++) {
 		const char *name = NULL;
 		const struct json *table = json_member(tables, i, &name);
 
-		rc = name ? delta_log_read_note(&table_of(d, name)->log, table, e) :
-			    err_set(e, BAD_DATA, "what it says of Delta tables is malformed");
+		rc = delta_log_read_note(&table_of(d, name)->log, table, e);
 	}
 	json_free(note);
 	return rc == OK ? OK :

@@ -49,6 +49,12 @@ static int each_action(struct str text, take *f, void *arg, struct err *e)
 
 /* --- what a writer must know --- */
 
+/* Is there something, and no list? An empty object counts as one. */
+static bool is_no_list(const struct json *j)
+{
+	return json_members(j) || json_string(j) || json_number(j) || json_true(j);
+}
+
 /* Do we know all that a writer must heed? Before version 7 the number says it: 2 is append-only
  * tables and invariants; from 7 on there are names. */
 static int check_protocol(const struct delta_log *l, const struct json *protocol, struct err *e)
@@ -56,6 +62,8 @@ static int check_protocol(const struct delta_log *l, const struct json *protocol
 	const struct json *features = json_get(protocol, "writerFeatures");
 	int64_t writer = 0;
 
+	if (is_no_list(features))
+		return err_set(e, BAD_DATA, "its writerFeatures are no list of names");
 	for (size_t i = 0; i < json_count(features); i++) {
 		const char *name = json_string(json_at(features, i));
 
@@ -89,7 +97,7 @@ static int note_metadata(struct delta_log *l, const struct json *metadata, struc
 	const struct json *by = json_get(metadata, "partitionColumns");
 	const char *schema = json_string(json_get(metadata, "schemaString"));
 
-	if (json_count(by) && !json_string(json_at(by, 0)))
+	if (is_no_list(by) || (json_count(by) && !json_string(json_at(by, 0))))
 		return err_set(e, BAD_DATA, "its partitionColumns are no list of names");
 	free(l->metadata);
 	l->metadata = xstrndup(line.data, line.len);

@@ -230,7 +230,9 @@ refused() {
 	{"protocol":{"minReaderVersion":1}}|line 1: its protocol has no minWriterVersion
 	{"protocol":{"minReaderVersion":1,"minWriterVersion":"9"}}|line 1: its protocol has no minWriterVersion
 	{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"writerFeatures":[1]}}|line 1: its writerFeatures are no list of names
+	{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"writerFeatures":{"deletionVectors":1}}}|line 1: its writerFeatures are no list of names
 	{"metaData":{"partitionColumns":[{}]}}|line 1: its partitionColumns are no list of names
+	{"metaData":{"partitionColumns":{"p":1}}}|line 1: its partitionColumns are no list of names
 	{"metaData":{"id":"x","schemaString":"{\"fields\":[],\"other\":[{}]}"}}|its metaData has no fields at its end
 	{"commitInfo":{},"protocol":{"minWriterVersion":99}}|line 1: it is no action
 	[1]|line 1: it is no action
