@@ -100,8 +100,6 @@ int encoder_add(struct encoder *n, struct wire_reader *r, bool deleted, struct e
 	if (n->how->format == FORMAT_JSONL) {
 		buf_addstr(&n->chunk, r->whole);
 	} else {
-		if ((!deleted || r->line.len) && (rc = wire_fields(r, e)) != OK)
-			return rc;
 		rc = n->parquet ? add_parquet(n, r, deleted, e) : add_csv(n, r, deleted, e);
 		if (rc != OK)
 			return wire_blame(r, rc, e);

@@ -29,7 +29,7 @@ struct encoder;
 int encoder_open(const struct encoding *how, const struct wire_table *t, bool deletes,
 		 parquet_sink sink, void *arg, struct encoder **enc, struct err *e);
 
-/* The reader's current row, or @delete. Failures name the reader's line. */
+/* The reader's current row, or @delete, after wire_fields. Failures name the reader's line. */
 int encoder_add(struct encoder *enc, struct wire_reader *r, bool deleted, struct err *e);
 
 /* Bytes of memory that it takes, and a way to have fewer: send what can be sent. */

@@ -355,8 +355,6 @@ static int partition_of(struct lake_writer *w, struct lake_table *t, struct wire
 		*out = t->whole;
 		return OK;
 	}
-	if (r->line.len && (rc = wire_fields(r, e)) != OK)
-		return rc;
 	f = r->line.len ? &r->fields[t->partition_by] : &(struct field){ .kind = F_NULL };
 	if (f->kind == F_STRING)
 		rc = json_unescape(&value, f->text, e);
@@ -433,9 +431,9 @@ int lake_writer_add(struct lake_writer *w, struct wire_reader *r, bool deleted, 
 {
 	struct lake_table *t = w->tables[r->table->index];
 	struct partition *p = NULL;
-	int rc = partition_of(w, t, r, &p, e);
+	int rc = r->line.len ? wire_fields(r, e) : OK; /* a line that is no row nobody could read */
 
-	if (rc != OK)
+	if (rc != OK || (rc = partition_of(w, t, r, &p, e)) != OK)
 		return rc;
 	/* a partition's object cannot tell what came between its lines */
 	if ((deleted && p->encoder && !p->takes_deletes) ||

@@ -273,3 +273,17 @@ refused() {
 	[[ "$output" == *"is reached by a symbolic link, \"_commits\""* ]]
 	[ -z "$(find . -name '*.tmp')" ]
 }
+
+@test "a line that is no row of its table is not committed, in any format: its reader would refuse the step for ever" {
+	local row format
+	for format in jsonl csv parquet; do
+		for row in '{"a":+1}' '{"a" 1}' '{"a":1,"a":2}' '{"a":1}}' '{"b":1}' "{'a':1}"; do
+			printf '%s\n' '{"@table":"t","columns":[{"name":"a","type":"int4"}],"mode":"full"}' '{"a":1}' "$row" \
+				'{"@end":{"rows":{"t":2}}}' >"$BATS_TEST_TMPDIR/in"
+			run timeout 10 s3-put --format "$format" "file://$BATS_TEST_TMPDIR/$format/" <"$BATS_TEST_TMPDIR/in"
+			[ "$status" -eq 65 ]
+			[[ "$output" == *"line 3"* ]]
+			[ ! -e "$BATS_TEST_TMPDIR/$format/_commits/00000000000000000001.json" ]
+		done
+	done
+}
