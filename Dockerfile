@@ -11,8 +11,8 @@
 # examples/cronjob.yaml. The image needs no write access to its file system, and no program in it
 # gains rights. What it is made of is told in /usr/share/starpipe/sbom.cdx.json (CycloneDX).
 #
-# The base is one for ever: its digest is that of docker-library/repo-info,
-# repos/debian/remote/bookworm-20260918-slim.md. A newer one: --build-arg BASE=debian@sha256:...
+# The base is named by its digest, from repos/debian/remote/bookworm-20260918-slim.md of
+# docker-library/repo-info. To take another: --build-arg BASE=debian@sha256:...
 
 ARG BASE=debian:bookworm-20260918-slim@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
 

@@ -318,14 +318,14 @@ static int next_batch(struct parquet_pages *p, struct err *e)
 	return OK;
 }
 
-int parquet_pages_next(struct parquet_pages *p, bool *null, size_t *i, struct err *e)
+int parquet_pages_next(struct parquet_pages *p, struct err *e)
 {
 	int rc;
 
 	if (p->batch_at == p->batch && (rc = next_batch(p, e)) != OK)
 		return rc;
-	*null = !p->present[p->batch_at++];
-	if (*null)
+	p->null = !p->present[p->batch_at++];
+	if (p->null)
 		return OK;
 	if (p->value_at == p->values.have) {
 		p->value_at = 0;
@@ -334,7 +334,7 @@ int parquet_pages_next(struct parquet_pages *p, bool *null, size_t *i, struct er
 			return rc;
 		p->batch_present -= p->values.have;
 	}
-	*i = p->value_at++;
+	p->value = p->value_at++;
 	return OK;
 }
 

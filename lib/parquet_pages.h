@@ -45,13 +45,16 @@ struct parquet_pages {
 	uint32_t present[PARQUET_BATCH];
 	size_t batch, batch_at, batch_present, value_at;
 	struct parquet_values values;
+	/* parquet_pages_next's answer: */
+	bool null;
+	size_t value; /* else its place in values */
 };
 
 /* Begin with a row group. The first time all but file and leaf is zero. */
 void parquet_pages_begin(struct parquet_pages *p, const struct parquet_chunk *chunk, uint64_t rows);
 
-/* The next row's value: *i is its place in values, if it is not null. */
-int parquet_pages_next(struct parquet_pages *p, bool *null, size_t *i, struct err *e);
+/* The next row's value. */
+int parquet_pages_next(struct parquet_pages *p, struct err *e);
 void parquet_pages_release(struct parquet_pages *p);
 
 #endif

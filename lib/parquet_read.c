@@ -206,23 +206,23 @@ static uint64_t length_of(const struct parquet_form_of *f, struct str s)
 	return len;
 }
 
-/* used: bytes that the row has already */
-static int add_value(struct input *in, struct buf *b, size_t used, bool *null, struct err *e)
+/* Nothing for null. used: bytes that the row has already */
+static int add_value(struct input *in, struct buf *b, size_t used, struct err *e)
 {
-	const struct parquet_values *v = &in->pages.values;
-	uint64_t limit = in->pages.file->limit;
-	size_t i;
-	int rc = parquet_pages_next(&in->pages, null, &i, e);
+	const struct parquet_pages *p = &in->pages;
+	uint64_t limit = p->file->limit;
+	struct str text;
+	int rc = parquet_pages_next(&in->pages, e);
 
-	if (rc != OK || *null)
+	if (rc != OK || p->null)
 		return rc;
-	if (!parquet_values_ints(in->form.leaf) && used + 6 * (uint64_t)v->texts[i].len > limit &&
-	    used + length_of(&in->form, v->texts[i]) > limit)
+	if (parquet_values_ints(in->form.leaf))
+		return parquet_print_int(b, &in->form, p->values.ints[p->value], e);
+	text = p->values.texts[p->value];
+	if (used + 6 * (uint64_t)text.len > limit && used + length_of(&in->form, text) > limit)
 		return err_set(e, BAD_DATA, "the row would take more than %llu MiB of memory",
 			       (unsigned long long)(limit >> 20));
-	return parquet_values_ints(in->form.leaf) ?
-		       parquet_print_int(b, &in->form, v->ints[i], e) :
-		       parquet_print_bytes(b, &in->form, v->texts[i], e);
+	return parquet_print_bytes(b, &in->form, text, e);
 }
 
 static int blame(const struct parquet_reader *r, const struct input *in, int rc, struct err *e)
@@ -237,13 +237,12 @@ static int add_row(struct parquet_reader *r, struct buf *b, struct err *e)
 
 	for (size_t i = 0; i < leaves; i++) {
 		struct input *in = &r->inputs[i];
-		bool null;
 		int rc;
 
 		buf_addstr(b, r->table->prefix[in->column]);
-		if ((rc = add_value(in, b, b->len - start, &null, e)) != OK)
+		if ((rc = add_value(in, b, b->len - start, e)) != OK)
 			return blame(r, in, rc, e);
-		if (null)
+		if (in->pages.null)
 			buf_add(b, "null", 4);
 	}
 	buf_addz(b, leaves ? "}\n" : "{}\n");
@@ -257,13 +256,12 @@ static int add_delete(struct parquet_reader *r, struct buf *b, struct err *e)
 	buf_reset(&r->key);
 	for (size_t i = 0; i + 1 < r->meta.leaf_count; i++) {
 		struct input *in = &r->inputs[i];
-		bool null;
 		int rc;
 
 		buf_reset(&r->text);
-		if ((rc = add_value(in, &r->text, r->key.len, &null, e)) != OK)
+		if ((rc = add_value(in, &r->text, r->key.len, e)) != OK)
 			return blame(r, in, rc, e);
-		if (null)
+		if (in->pages.null)
 			continue;
 		buf_addch(&r->key, r->key.len ? ',' : '{');
 		buf_addstr(&r->key, r->table->keys.quoted[in->column]);
@@ -278,17 +276,16 @@ static int add_delete(struct parquet_reader *r, struct buf *b, struct err *e)
 
 static int is_deleted(struct parquet_reader *r, bool *deleted, struct err *e)
 {
-	bool null;
-	size_t i;
+	struct parquet_pages *p;
 	int rc;
 
 	*deleted = false;
 	if (!r->deleted)
 		return OK;
-	rc = parquet_pages_next(&r->deleted->pages, &null, &i, e);
-	if (rc != OK)
+	p = &r->deleted->pages;
+	if ((rc = parquet_pages_next(p, e)) != OK)
 		return blame(r, r->deleted, rc, e);
-	*deleted = !null && r->deleted->pages.values.ints[i];
+	*deleted = !p->null && p->values.ints[p->value];
 	return OK;
 }
 
