@@ -130,6 +130,8 @@ static int malformed(struct csvio *r, bool at_end)
 
 int csvio_feed(struct csvio *r, struct str piece, struct err *e)
 {
+	size_t alone;
+
 	r->e = e;
 	if (!piece.len)
 		return csv_fini(&r->parser, on_field, on_row_end, r) != 0 || r->rc != OK ?
@@ -141,9 +143,9 @@ int csvio_feed(struct csvio *r, struct str piece, struct err *e)
 	if (csv_parse(&r->parser, piece.data, piece.len, on_field, on_row_end, r) != piece.len ||
 	    r->rc != OK)
 		return malformed(r, false);
-	/* a field that has no end yet is libcsv's alone */
-	return csv_get_buffer_size(&r->parser) <= r->max_row + SLACK ?
-		       OK : too_long(r, r->max_row, "bytes");
+	alone = csv_get_buffer_size(&r->parser); /* a field that has no end yet */
+	return alone <= SLACK || alone - SLACK <= r->max_row ? OK :
+							       too_long(r, r->max_row, "bytes");
 }
 
 /* At least three bytes, a byte order mark's, unless there are no more; none at the end. */
