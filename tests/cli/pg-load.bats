@@ -322,11 +322,11 @@ two_staff() {
 
 @test "the state is committed with the rows, printed byte for byte, and written to a file" {
 	[ "$(pg-load --show-state)" = '{}' ]
-	two_staff | staff | sed 's/{"at":1}/{"n":1.10, "t":"\\u0000é"}/' >in
+	two_staff | staff | sed 's/{"at":1}/{"n":1.10, "t":"\\u0001é"}/' >in
 	run -0 --separate-stderr pg-load --state-out state <in
-	[[ $output == '{"tool":"pg-load","source":"default","steps":1,"rows":{"staff":2},"inserted":2,"updated":0,"unchanged":0,"deleted":0,"bytes":'*',"seconds":0.'*',"state":{"n":1.10, "t":"\u0000é"}}' ]]
+	[[ $output == '{"tool":"pg-load","source":"default","steps":1,"rows":{"staff":2},"inserted":2,"updated":0,"unchanged":0,"deleted":0,"bytes":'*',"seconds":0.'*',"state":{"n":1.10, "t":"\u0001é"}}' ]]
 	jq -e . <<<"$output"
-	[ "$(cat state)" = '{"n":1.10, "t":"\u0000é"}' ]
+	[ "$(cat state)" = '{"n":1.10, "t":"\u0001é"}' ]
 	[ "$(pg-load --show-state)" = "$(cat state)" ]
 	[ "$(sql -c "SELECT receipt->'rows'->>'staff' FROM starpipe_state")" = 2 ]
 	# no state in the stream: the last one stays
