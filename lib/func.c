@@ -606,22 +606,24 @@ static int pad(const struct func_call *c, const struct value *args, struct value
 {
 	struct str s = args[0].s, fill = c->count > 2 ? args[2].s : STR(" ");
 	int64_t have = (int64_t)str_chars(s), want = args[1].i < 0 ? 0 : args[1].i;
+	int64_t chars = (int64_t)str_chars(fill);
 	struct buf b = { 0 };
-	size_t at = 0;
+	size_t all, done = 0, start;
 
 	if (have >= want || !fill.len) {
 		out->s = have > want ? slice(s, 0, want) : s;
 		return OK;
 	}
-	if (want > VALUE_MAX_TEXT)
+	all = (size_t)((want - have) / chars) * fill.len + str_offset(fill, (want - have) % chars);
+	if (all > VALUE_MAX_TEXT || s.len > VALUE_MAX_TEXT - all)
 		return too_long(e);
+	buf_need(&b, s.len + all);
 	if (!before)
 		buf_addstr(&b, s);
-	for (int64_t i = have; i < want && has_room(&b, s.len); i++) {
-		size_t n = utf8_len((unsigned char)fill.data[at]);
+	for (start = b.len; done < all; done = b.len - start) { /* what is there, once more */
+		size_t n = done ? done : fill.len;
 
-		buf_add(&b, fill.data + at, n);
-		at = at + n >= fill.len ? 0 : at + n;
+		buf_add(&b, done ? b.data + start : fill.data, n < all - done ? n : all - done);
 	}
 	if (before)
 		buf_addstr(&b, s);

@@ -286,7 +286,8 @@ static int read_columns(const struct star *s, struct wire_table *t, const struct
 		if (def)
 			rc = read_column(s, t, def, e);
 		else if (!json_get(json_at(elements, i), "Constraint"))
-			rc = star_error(s, at, e, "CREATE TABLE takes columns and constraints only");
+			rc = star_error(s, at, e,
+					"CREATE TABLE takes columns and constraints only");
 	}
 	for (size_t i = 0; i < json_count(elements) && rc == OK; i++) {
 		def = json_get(json_at(elements, i), "ColumnDef");
@@ -455,7 +456,8 @@ static int insert_columns(const struct star *s, struct star_insert *in, const st
 		if (c == t->column_count)
 			return unknown_column(s, star_at(target), name, e);
 		if (json_get(target, "indirection"))
-			return star_error(s, star_at(target), e, "a part of a column cannot be filled");
+			return star_error(s, star_at(target), e,
+					  "a part of a column cannot be filled");
 		if (t->columns[c].generated)
 			return star_error(s, star_at(target), e,
 					  "column \"%s\" is the warehouse's to fill in", name);
@@ -541,8 +543,8 @@ static int read_statement(struct star *s, const struct json *raw, struct err *e)
 			"Use CREATE TABLE, CREATE FOREIGN TABLE and INSERT INTO ... SELECT.");
 }
 
-/* The tree is gone through by recursion, by libpg_query too. A node's place stands behind what is in
- * it: the next one in the text is that of the node too deep, or of one in it. */
+/* The tree is gone through by recursion. A node's place stands behind what is in it: the next one
+ * in the text is that of the node too deep, or of one in it. */
 static int check_depth(const struct star *s, const char *tree, struct err *e)
 {
 	const char *at;
@@ -563,8 +565,9 @@ static int check_depth(const struct star *s, const char *tree, struct err *e)
 	at = strstr(tree, "\"location\":");
 	star_error(s, at ? strtoul(at + strlen("\"location\":"), NULL, 10) : 0, e,
 		   "this is nested too deeply, or a chain too long");
-	return err_hint(e, USAGE, "Write IN (...) or concat(...) for a chain of operators, VALUES or a "
-				  "reference file for one of UNION ALL.");
+	return err_hint(e, USAGE,
+			"Write IN (...) or concat(...) for a chain of operators, VALUES or a "
+			"reference file for one of UNION ALL.");
 }
 
 struct parsing {
@@ -580,8 +583,8 @@ static void *parse_text(void *arg)
 	return NULL;
 }
 
-/* libpg_query writes its tree by recursion and does not look at its stack, so that it gets one which
- * no text of this length can exhaust. */
+/* libpg_query writes its tree by recursion and does not look at its stack, so that it gets one
+ * which no text of this length can exhaust. */
 static int parse_on_stack(struct parsing *p, size_t len, struct err *e)
 {
 	size_t size = ((size_t)16 << 20) + len * STACK_PER_BYTE;

@@ -4,7 +4,8 @@
  * borrowed from the row or live in the arena that made them. How a value reads:
  *   bool b · int2, int4, int8, date (days since 2000-01-01), time, timestamp, timestamptz
  *   (microseconds since 2000-01-01) i · float4, float8 f · numeric n · interval iv ·
- *   text types, json, jsonb, bytea (as \x...), unknown and all others s; an array as JSON has it. */
+ *   text types, json, jsonb, bytea (as \x...), unknown and all others s, an array as JSON
+ *   has it. */
 #ifndef STARPIPE_VALUE_H
 #define STARPIPE_VALUE_H
 

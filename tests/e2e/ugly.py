@@ -10,7 +10,7 @@ INTERVALS = ["1 day", "-1 mon", "2147483647 mons", "-2147483648 mons", "21474836
              "2562047788:00:54.775807", "2562047788:00:54.775808", "1 day 2 days",
              "2147483647 days 1 week", "1 sec 2 ms", "1 hour 01:02:03", "00:60:00", "00:00:60", "00:00:61", "1 year ago",
              "-2147483648 mons ago", "2147483647 years", "178956970 years 7 mons", "ago", "", "x", "1 month 1 mon"]
-NUMBERS = ["0", "1", "-1.5", "NaN", "1e131071", "-9.9e131071", "1e131072", "1e-16383", "1e-16384", "123456789.987654321",
+NUMBERS = ["0", "1", "-1.5", "NaN", "1e131071", "1e131072", "1e-16383", "1e-16384", "123456789.987654321",
            "1e400", "1e-400", "99999999999999999999", "2000", "-2000", "2001", "-131072", "20000", "1e"]
 TEXTS = ["abc", "naïve", "%a%", "aXbXc", "X", "", "\\", "a\\", "FMDay", '"lit"', 'FM"lit"DD', "é"]
 TIMES = ["294246-12-31 23:59:59.999999", "4714-11-24 00:00:00 BC", "4713-01-01 BC", "2024-02-29", "infinity", "1000-01-01",
@@ -32,7 +32,7 @@ ASKED = [
                     "split_part(a, b, 2147483647)", "split_part(a, b, -1)", "lpad(a, 7, b)", "lpad(a, 2147483647, b)",
                     "rpad(a, -2147483647, b)", "substring(a from 2147483647 for 2147483647)",
                     "substring(a from -2147483647 for 2147483647)", "left(a, -2147483647)", "right(a, -2147483647)",
-                    "to_char(timestamp '2024-02-29 01:02:03', a)", "replace(lpad(a, 100000, 'a'), 'a', lpad(b, 100000, 'b'))"]),
+                    "to_char(timestamp '2024-02-29 01:02:03', a)", "replace(lpad(a, 500, 'a'), 'a', lpad(b, 500, 'b'))"]),
     (TIMES, ["1 mon", "-1 day", "1000000 days", "-178000000 years", "2147483647 days", "00:00:00.000001"],
      ["a::timestamp + b::interval", "a::timestamp - b::interval", "date_trunc('millennium', a::timestamp)",
       "date_trunc('week', a::timestamp)", "extract(epoch from a::timestamp)", "a::date + time '24:00'", "a::date::timestamp",

@@ -103,9 +103,27 @@ static void rounding_is_half_away_from_zero(void **state)
 		struct numeric x = num(rows[i].in), r;
 		struct err e;
 
-		assert_int_equal(numeric_round(&r, &x, rows[i].digits, rows[i].how, &arena, &e), OK);
+		assert_int_equal(
+			numeric_round(&r, &x, rows[i].digits, rows[i].how, &arena, &e), OK);
 		expect(&r, rows[i].out);
 	}
+}
+
+static void there_is_no_room_beyond_131072_digits(void **state)
+{
+	struct numeric most = num("1e131071"), ten = num("10"), r;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(numeric_mul(&r, &most, &ten, &arena, &e), BAD_DATA);
+	assert_string_equal(e.msg, "value overflows numeric format");
+	assert_int_equal(numeric_sub(&r, &most, &ten, &arena, &e), OK);
+	assert_int_equal(numeric_mul(&r, &r, &ten, &arena, &e), OK);
+	assert_int_equal(numeric_add(&r, &r, &ten, &arena, &e), OK);
+	assert_int_equal(numeric_round(&r, &r, -131071, ROUND_CEIL, &arena, &e), BAD_DATA);
+	assert_int_equal(numeric_parse(&r, STR("1e131072"), &arena, &e), BAD_DATA);
+	assert_int_equal(numeric_parse(&r, STR("1e-16384"), &arena, &e), BAD_DATA);
+	arena_release(&arena);
 }
 
 static void equal_numbers_have_equal_keys(void **state)
@@ -175,6 +193,7 @@ int main(void)
 		cmocka_unit_test(text_goes_in_and_out),
 		cmocka_unit_test(quotients_have_postgresqls_scale),
 		cmocka_unit_test(rounding_is_half_away_from_zero),
+		cmocka_unit_test(there_is_no_room_beyond_131072_digits),
 		cmocka_unit_test(equal_numbers_have_equal_keys),
 		cmocka_unit_test(special_values_are_ordered),
 		cmocka_unit_test(a_number_fits_its_precision_or_is_refused),
