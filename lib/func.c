@@ -642,6 +642,7 @@ static int like(struct str s, struct str p, bool *match, struct err *e)
 	size_t i = 0, k = 0, back_i = 0, back_k = 0;
 	bool back = false;
 
+	*match = false;
 	for (size_t steps = 0; i < s.len; steps++) {
 		if (steps > LIKE_MAX_STEPS)
 			return err_set(e, BAD_DATA, "the LIKE pattern takes too long");
@@ -664,10 +665,8 @@ static int like(struct str s, struct str p, bool *match, struct err *e)
 			i++;
 			continue;
 		}
-		if (!back) {
-			*match = false;
+		if (!back)
 			return OK;
-		}
 		back_i += utf8_len((unsigned char)s.data[back_i]);
 		i = back_i;
 		k = back_k;

@@ -507,7 +507,7 @@ static int next_line(struct wire_reader *r, struct err *e)
 
 	for (;;) {
 		size_t have = r->end - r->at;
-		const char *start = r->buf.data + r->at;
+		const char *start = have ? r->buf.data + r->at : "";
 		const char *nl = have > looked ? memchr(start + looked, '\n', have - looked) : NULL;
 
 		if ((nl ? (size_t)(nl - start) : have) > r->max_row)
