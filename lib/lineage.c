@@ -32,7 +32,8 @@ static size_t index_of(struct sources *l, const char *table)
 static void note(void *arg, const char *table, const char *column, bool certain)
 {
 	struct sources *l = arg;
-	struct source *s = &l->items[index_of(l, table)];
+	size_t at = index_of(l, table); /* which may move the items */
+	struct source *s = &l->items[at];
 
 	for (size_t i = 0; column && i < s->count; i++)
 		if (strcmp(s->columns[i], column) == 0) {
