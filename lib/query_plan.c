@@ -577,7 +577,8 @@ static int compile_select(struct compiler *c, const struct json *node, struct qu
 			  struct err *e)
 {
 	const struct json *from = json_get(node, "fromClause"),
-			  *distinct = json_get(node, "distinctClause");
+			  *distinct = json_get(node, "distinctClause"), *on;
+	const char *kind;
 	struct select *s = q->select = zalloc(c, sizeof(*s));
 	void **tell = zalloc(c, 2 * sizeof(*tell));
 	int rc;
@@ -591,8 +592,8 @@ static int compile_select(struct compiler *c, const struct json *node, struct qu
 		.star = c->star, .arena = c->arena, .on_open = tell_open, .arg = tell
 	};
 	s->scope.tables = zalloc(c, (MAX_TABLES + 1) * sizeof(*s->scope.tables));
-	if (json_count(distinct) > 0 && json_count(json_at(distinct, 0)) > 0)
-		return not_here(c, json_at(distinct, 0), "DISTINCT ON", e);
+	if ((on = json_member(json_at(distinct, 0), 0, &kind)) != NULL) /* {} for DISTINCT alone */
+		return not_here(c, on, "DISTINCT ON", e);
 	if (json_count(from) > 1) {
 		star_error(c->star, star_at(json_get(json_at(from, 1), "RangeVar")), e,
 			   "a comma in FROM is not supported");

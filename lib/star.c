@@ -636,10 +636,8 @@ int star_read(struct star *s, const char *path, struct err *e)
 	int rc;
 
 	*s = (struct star){ .path = xstrdup(path) };
-	if ((rc = file_read(path, FILE_SMALL, &s->text, e)) != OK)
+	if ((rc = file_read(path, MAX_TEXT, &s->text, e)) != OK)
 		return rc;
-	if (s->text.len > MAX_TEXT)
-		return err_set(e, USAGE, "%s: a star file has at most 1 MB", path);
 	if (strlen(s->text.data) != s->text.len || str_bad_utf8(buf_str(&s->text)) < s->text.len)
 		return err_set(e, USAGE, "%s: not a text in UTF-8", path);
 	if ((rc = parse(s, e)) != OK)

@@ -48,6 +48,111 @@ end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
 	END
 }
 
+@test "what a star does not read of a statement is refused, with its place" {
+	while IFS='|' read -r sql what; do
+		star <<<"CREATE TABLE t (a int PRIMARY KEY, b int[]); CREATE FOREIGN TABLE r (k int) SERVER s OPTIONS (filename 'r.csv'); $sql;"
+		run transform '' --check
+		[ "$status" -eq 2 ] || { echo "$sql: $status $output"; false; }
+		[[ "$output" == *"star.sql:1:"*"$what"* ]] || { echo "$sql: $output"; false; }
+	done <<-END
+	CREATE TABLE u OF v|columns of its own
+	CREATE TABLE u OF v (a WITH OPTIONS PRIMARY KEY)|columns of its own
+	CREATE TABLE u (a int REFERENCES r)|table "r" does not exist
+	CREATE TABLE u (a int REFERENCES s.t)|have no schema
+	CREATE FOREIGN TABLE f (k int REFERENCES t) SERVER s OPTIONS (filename 'f.csv')|has no keys
+	CREATE FOREIGN TABLE f (k int PRIMARY KEY) SERVER s OPTIONS (filename 'f.csv')|has no keys
+	CREATE FOREIGN TABLE f (k serial) SERVER s OPTIONS (filename 'f.csv')|nothing that is generated
+	CREATE FOREIGN TABLE t (k int) SERVER s OPTIONS (filename 'f.csv')|created twice
+	CREATE TABLE u (LIKE t)|columns and constraints only
+	CREATE TABLE u (a int) INHERITS (t)|neither inherits
+	CREATE TABLE u PARTITION OF t DEFAULT|neither inherits
+	CREATE TEMP TABLE u (a int)|not temporary
+	CREATE TABLE u (a SETOF int)|own types
+	CREATE TABLE u (CHECK (1 > 0))|no such constraint
+	CREATE TABLE u (a int, PRIMARY KEY USING INDEX i)|no such constraint
+	CREATE TABLE u (); INSERT INTO u SELECT FROM x|no column to fill
+	INSERT INTO t (b[1]) SELECT 1 FROM x|part of a column
+	INSERT INTO t (a) OVERRIDING SYSTEM VALUE SELECT 1|nothing else
+	INSERT INTO t (a) VALUES (1), (2) ORDER BY 1 LIMIT 1|ORDER BY
+	INSERT INTO t (a) VALUES (1), (2) LIMIT 1|LIMIT
+	INSERT INTO t (a) SELECT DISTINCT ON (a) a FROM x|DISTINCT ON
+	INSERT INTO t (a) SELECT g FROM generate_series(1, 3) WITH ORDINALITY g|other than generate_series
+	INSERT INTO t (a) SELECT g FROM ROWS FROM (generate_series(1, 3), generate_series(1, 9)) g|other than generate_series
+	INSERT INTO t (a) SELECT s.abs(a) FROM x|own functions
+	INSERT INTO t (a) SELECT 1 OPERATOR(s.+) a FROM x|own operators
+	INSERT INTO t (a) SELECT length(concat(VARIADIC b)) FROM x|VARIADIC
+	END
+}
+
+@test "a chain or a nesting of any length is an error with its place" {
+	while IFS='|' read -r start more count end; do
+		{
+			printf 'CREATE TABLE t (a int);\nINSERT INTO t SELECT %s' "$start"
+			yes "$more" | head -"$count" | tr -d '\n'
+			printf '%s;\n' "$end"
+		} >"$BATS_TEST_TMPDIR/star.sql"
+		run -2 timeout 30 star-transform --check "$BATS_TEST_TMPDIR/star.sql"
+		[[ "$output" == *"star.sql:2:"*": "@(this is nested too deeply|memory exhausted)* ]]
+	done <<-END
+	1|+1|100000|
+	1|::int|100000|
+	1| UNION ALL SELECT 1|30000|
+	1| IS NULL|50000|
+	|(|100000|1
+	|CASE WHEN a = 1 THEN 1 ELSE |10000|1
+	|abs(|3000|a$(printf '%3000s' | tr ' ' ')')
+	END
+	# 400 of them are no chain too long
+	{
+		printf 'CREATE TABLE t (a int);\nINSERT INTO t SELECT 1'
+		yes '+1' | head -400 | tr -d '\n'
+	} >"$BATS_TEST_TMPDIR/star.sql"
+	star-transform --check "$BATS_TEST_TMPDIR/star.sql"
+}
+
+@test "a hostile row is a reject, whatever it asks for: no more memory, no other row, no broken line" {
+	star <<-'END'
+	CREATE TABLE d (id int PRIMARY KEY, t text);
+	INSERT INTO d SELECT id, lpad(name, dep) FROM staff;
+	INSERT INTO d SELECT id, replace(lpad(name, 20000, 'a'), 'a', lpad(name, 20000, 'a')) FROM staff WHERE dep = -1;
+	INSERT INTO d SELECT id, (name::numeric * name::numeric)::text FROM staff WHERE dep = -2;
+	INSERT INTO d SELECT id, (name::interval + name::interval)::text FROM staff WHERE dep = -3;
+	INSERT INTO d SELECT id, name::float8::text FROM staff WHERE dep = -4;
+	INSERT INTO d SELECT id, name::int4::text FROM staff WHERE dep = -5;
+	END
+	ugly=$(printf 'é%.0s' {1..400})
+	(
+		ulimit -v 4000000
+		printf '%b' "$staff" "$(printf '{"id":1,"name":"%s","dep":%s}\\n' x 2147483647 x -1 9e100000 -2 \
+			'-2147483648 mons' -3 '9223372036854.775807 secs' -3 1e400 -4 "x$ugly" -5)"'\n' '{"@end":{"rows":{"staff":7}}}\n' |
+			timeout 60 star-transform --rejects "$BATS_TEST_TMPDIR/rejects" "$BATS_TEST_TMPDIR/star.sql" >"$BATS_TEST_TMPDIR/out"
+	)
+	run -0 jq -r .reason "$BATS_TEST_TMPDIR/rejects"
+	[ "${#lines[@]}" -eq 7 ]
+	[[ "$output" == *"more than 256 MB"*"more than 256 MB"*"overflows numeric format"*"interval out of range"*"interval out of range"*"out of range for type"*"invalid input syntax"* ]]
+	iconv -f utf-8 -t utf-8 "$BATS_TEST_TMPDIR/rejects" >/dev/null
+}
+
+@test "text in the escape of JSON that is none is a reject; an array stays an array" {
+	star <<<"CREATE TABLE d (a int PRIMARY KEY, o json, r int[]); INSERT INTO d SELECT a, COALESCE(o, o), COALESCE(r, r) FROM x;"
+	x='{"@table":"x","columns":[{"name":"a","type":"int4"},{"name":"o","type":"json"},{"name":"r","type":"int4[]"}],"key":["a"]}\n'
+	run transform "$x"'{"a":1,"o":{"k":1},"r":[1,null]}\n{"@end":{"rows":{"x":1}}}\n' ""
+	[ "$(rows <<<"$output")" = '{"a":1,"o":{"k":1},"r":[1,null]}' ]
+	for o in '{"@json":"1,\\"a\\":7"}' '{"@json":"x"}' '{"@json":5.1}'; do
+		run transform "$x"'{"a":1,"o":'"$o"',"r":null}\n{"@end":{"rows":{"x":1}}}\n' ""
+		[ "$status" -eq 65 ] || { echo "$o: $output"; false; }
+	done
+	star <<<"CREATE TABLE d (a int PRIMARY KEY, t text); INSERT INTO d SELECT a, concat(r) FROM x;"
+	run transform "$x"'{"@end":{"rows":{"x":0}}}\n' ""
+	[ "$status" -eq 2 ]
+}
+
+@test "of ten VALUES columns the tenth is column10" {
+	star <<<"CREATE TABLE d (a int PRIMARY KEY); INSERT INTO d SELECT column10 FROM (VALUES (1,2,3,4,5,6,7,8,9,10)) v;"
+	run transform '{"@end":{"rows":{}}}\n' ""
+	[ "$(rows <<<"$output")" = '{"a":10}' ]
+}
+
 @test "--ddl gives PostgreSQL the tables, --tables names what to extract" {
 	fresh_db ddl
 	run -0 star-transform --ddl "$STARPIPE_TOP/transform/totesys.sql"
