@@ -479,7 +479,7 @@ static int send_object(struct get *g, const struct lake_object *o, struct err *e
 	else if (strcmp(o->format, "parquet") == 0)
 		rc = send_parquet(&s, e);
 	else
-		rc = err_set(e, FAILED, "its format is \"%s\", which this s3-get does not know",
+		rc = err_set(e, BAD_DATA, "its format is \"%s\", which this s3-get does not know",
 			     o->format);
 	if (rc == OK)
 		rc = check_counts(&s, e);

@@ -16,7 +16,8 @@ static int failed(PGconn *conn, const PGresult *res, const char *what, const str
 	buf_addf(&doing, "%s table \"%s\"", what, t->merge.table->name);
 	rc = pgio_failed(conn, res, e, doing.data);
 	buf_release(&doing);
-	return rc;
+	/* a table that is made here is as the stream describes it */
+	return rc == FAILED && t->merge.fresh ? BAD_DATA : rc;
 }
 
 /* Run a statement; *count gets the rows that it touched. */
@@ -166,10 +167,8 @@ static int choose_kind(struct target *t, struct err *e)
 
 static int create(struct target *t, PGconn *conn, struct err *e)
 {
-	int rc = apply(t, conn, merge_add_create, "create", NULL, e);
-
-	t->merge.fresh = rc == OK;
-	return rc;
+	t->merge.fresh = true;
+	return apply(t, conn, merge_add_create, "create", NULL, e);
 }
 
 /* A column's type is what its domain, if it has one, is made of: that decides how its text looks.
