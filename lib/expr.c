@@ -927,7 +927,7 @@ int expr_add_json(const struct expr *x, const struct eval *ctx, struct buf *b, b
 		rc = f ? value_check_field(x->type, f, e) : OK;
 	} else {
 		rc = expr_eval(x, ctx, &v, e);
-		*is_null = v.null;
+		*is_null = rc == OK && v.null;
 	}
 	if (rc != OK)
 		return rc;
