@@ -288,6 +288,21 @@ static int send_status(struct slot *s, bool ask, struct err *e)
 	return rc;
 }
 
+/* Up to PostgreSQL 17 a publication that was not there at the time of a change is an error. From 18
+ * on it is a warning, and the changes are gone. The text is in the server's language, so it is told
+ * by its SQLSTATE, "not in prerequisite state": no other warning of it is known on a stream. */
+static void on_notice(void *arg, const PGresult *res)
+{
+	struct slot *s = arg;
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+	if (severity && strcmp(severity, "WARNING") == 0 && state && strcmp(state, "55000") == 0)
+		s->skipped = true;
+	else
+		s->notice(NULL, res);
+}
+
 int slot_start(struct slot *s, struct err *e)
 {
 	struct buf ident = { 0 }, options = { 0 };
@@ -304,6 +319,7 @@ int slot_start(struct slot *s, struct err *e)
 			buf_addch(&options, '\'');
 	}
 	buf_addz(&options, "')");
+	s->notice = PQsetNoticeReceiver(s->stream, on_notice, s);
 	rc = command(s, "START_REPLICATION SLOT", options.data, &res, e);
 	PQclear(res);
 	buf_release(&ident);
@@ -325,6 +341,13 @@ static int wait_for_more(struct slot *s, struct err *e)
 					   pgio_failed(s->stream, NULL, e, "read the slot");
 }
 
+static int not_published_then(struct err *e, int rc)
+{
+	return err_hint(e, rc,
+			"It was made after these changes. Run once with {} as the state: all rows "
+			"are extracted again.");
+}
+
 /* The server ended it, or libpq could not hold a message. */
 static int stream_ended(struct slot *s, struct err *e)
 {
@@ -339,9 +362,7 @@ static int stream_ended(struct slot *s, struct err *e)
 	} else if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
 		rc = pgio_failed(s->stream, res, e, "read the slot");
 		if (state && strcmp(state, "42704") == 0) /* no publication at that time */
-			err_hint(e, rc,
-				 "It was made after these changes. Run once with {} as the state: "
-				 "all rows are extracted again.");
+			not_published_then(e, rc);
 	} else {
 		rc = err_set(e, TRY_LATER, "the server ended the replication");
 	}
@@ -388,6 +409,7 @@ static int take(struct slot *s, struct str bytes, bool *end, struct pgoutput *m,
 
 int slot_next(struct slot *s, struct pgoutput *m, struct err *e)
 {
+	static const char skipped[] = "could not read the slot: publication \"%s\" does not exist";
 	bool end = false;
 	int n, rc = OK;
 
@@ -396,7 +418,9 @@ int slot_next(struct slot *s, struct pgoutput *m, struct err *e)
 		PQfreemem(s->bytes);
 		s->bytes = NULL;
 		n = PQgetCopyData(s->stream, &s->bytes, 1);
-		if (n > 0)
+		if (s->skipped)
+			rc = not_published_then(e, err_set(e, FAILED, skipped, s->publication));
+		else if (n > 0)
 			rc = take(s, (struct str){ s->bytes, (size_t)n }, &end, m, e);
 		else if (n == 0)
 			rc = wait_for_more(s, e);

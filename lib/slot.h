@@ -21,6 +21,8 @@ struct slot {
 	bool fresh;                     /* made by this run */
 	uint64_t from, to;              /* where this run begins and ends; equal if fresh */
 	bool in_transaction;
+	bool skipped;                   /* the server has left changes out */
+	PQnoticeReceiver notice;        /* the connection's own */
 	const struct snapshot *snapshot; /* slot_open's, borrowed */
 	char *bytes;                     /* libpq's, of the current message */
 	struct arena arena;

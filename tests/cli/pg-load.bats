@@ -48,7 +48,7 @@ two_staff() {
 	[ "${lines[0]}" = 'Key "1"|bigint|t' ]
 	[ "${lines[1]}" = 'a|character varying(3)|t' ]
 	[ "${lines[2]}" = 'j|jsonb[]|f' ]
-	[ "$(sql -c "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'b'::regclass")" = 'PRIMARY KEY ("Key ""1""", a)' ]
+	[ "$(sql -c "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'b'::regclass AND contype = 'p'")" = 'PRIMARY KEY ("Key ""1""", a)' ]
 	[ "$(sql -c 'TABLE b')" = '1|x|{"{\"a\": 1}",NULL}' ]
 }
 
