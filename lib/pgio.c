@@ -143,6 +143,17 @@ static int connect_failed(PGconn *conn, const char *const *keys, const char *con
 	return rc;
 }
 
+/* What is asked of older servers they do not understand, and nobody has tried the rest. */
+static int check_version(PGconn *conn, struct err *e)
+{
+	enum { OLDEST_SERVER = 130000 };
+
+	if (PQserverVersion(conn) >= OLDEST_SERVER)
+		return OK;
+	return err_set(e, FAILED, "the server is PostgreSQL %s: PostgreSQL 13 is the oldest that works",
+		       PQparameterStatus(conn, "server_version"));
+}
+
 static int connect_as(const char *conninfo, const char *replication, PGconn **conn, struct err *e)
 {
 	const char *keys[] = { "dbname", "fallback_application_name", "replication", NULL };
@@ -155,7 +166,7 @@ static int connect_as(const char *conninfo, const char *replication, PGconn **co
 	*conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(*conn) != CONNECTION_OK)
 		rc = connect_failed(*conn, keys, values, e);
-	if (rc == OK) {
+	if (rc == OK && (rc = check_version(*conn, e)) == OK) {
 		const char *encoding = PQparameterStatus(*conn, "server_encoding");
 
 		PQsetNoticeReceiver(*conn, on_notice, NULL);

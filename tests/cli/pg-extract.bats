@@ -180,3 +180,30 @@ tables_of() { jq -r 'select(has("@table") and has("columns")) | ."@table"'; }
 	[[ "${lines[0]}" == *'"o","type":"text"'*'"type":"box[]"'* ]]
 	[ "${lines[1]}" = '{"o":"{a:b}","b":["(1,1),(0,0)","(2,2),(0,0)"]}' ]
 }
+
+# what a server says of itself to whoever connects, and nothing more
+claim_version() { python3 -c '
+import socket, struct, sys
+def message(kind, body): return kind + struct.pack("!i", len(body) + 4) + body
+listener = socket.create_server(("127.0.0.1", 0))
+listener.settimeout(20)
+print(listener.getsockname()[1], flush=True)
+while True:
+    client, _ = listener.accept()
+    while client.recv(4096)[4:8] != bytes([0, 3, 0, 0]): client.sendall(b"N")  # neither TLS nor GSS
+    client.sendall(message(b"R", bytes(4)) + message(b"S", b"server_version\0" + sys.argv[1].encode() + b"\0")
+        + message(b"Z", b"I"))
+    client.recv(4096)
+    client.close()' "$1"; }
+
+@test "a server older than PostgreSQL 13 is refused by the name of the oldest that works" {
+	claim_version 12.22 >"$BATS_TEST_TMPDIR/port" 3>&- & fake=$!
+	until [ -s "$BATS_TEST_TMPDIR/port" ]; do sleep 0.1; done
+	old="host=127.0.0.1 port=$(cat "$BATS_TEST_TMPDIR/port") connect_timeout=5"
+	for command in "pg-extract -d '$old'" "pg-load -d '$old' --show-state"; do
+		run -1 timeout 10 bash -c "$command"
+		[[ "$output" == *': the server is PostgreSQL 12.22: PostgreSQL 13 is the oldest that works' ]]
+		[ ${#lines[@]} = 1 ]
+	done
+	kill $fake
+}
