@@ -338,7 +338,10 @@ static int work(struct extract *x, char **tables, size_t count, struct err *e)
 	x->snapshot = (struct snapshot){ .cursor = cursor, .overlap = overlap };
 	x->slot = (struct slot){ .name = slot_name, .publication = publication };
 	bound_memory();
-	if ((rc = pgio_connect(dbname, &x->conn, e)) != OK || (rc = begin(x, e)) != OK ||
+	/* all but a slot's run is one transaction, so any pooler will do */
+	rc = slot_name ? pgio_connect(dbname, &x->conn, e) :
+			 pgio_connect_unset(dbname, &x->conn, e);
+	if (rc != OK || (rc = begin(x, e)) != OK ||
 	    (rc = read_catalog(x, tables, count, e)) != OK)
 		return rc;
 	if ((rc = extract_all(x, e)) != OK) {

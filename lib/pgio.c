@@ -10,14 +10,18 @@
  * away for taking long: a run is as slow as the other end of its pipe. Names are looked up where
  * only the server's own are: in other schemas strangers may have put a function or an operator that
  * fits better. All tables are named with their schema. */
-static const char session_sql[] =
-	"SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; "
-	"SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
-	"SET lc_monetary = 'C'; SET xmloption = 'content'; SET search_path = pg_catalog, pg_temp; "
-	"SET standard_conforming_strings = on; SET array_nulls = on; "
-	"SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout',"
-	" 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',"
-	" 'wal_sender_timeout')";
+#define SETTINGS(set, local) \
+	set "client_encoding = 'UTF8'; " set "DateStyle = 'ISO, YMD'; " \
+	set "IntervalStyle = 'postgres'; " set "TimeZone = 'UTC'; " set "extra_float_digits = 3; " \
+	set "bytea_output = 'hex'; " set "lc_monetary = 'C'; " set "xmloption = 'content'; " \
+	set "search_path = pg_catalog, pg_temp; " set "standard_conforming_strings = on; " \
+	set "array_nulls = on; " \
+	"SELECT set_config(name, '0', " local ") FROM pg_settings WHERE name IN (" \
+	" 'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout'," \
+	" 'idle_session_timeout', 'wal_sender_timeout')"
+
+static const char session_sql[] = SETTINGS("SET ", "false");
+static const char local_sql[] = SETTINGS("SET LOCAL ", "true");
 
 static void on_notice(void *arg, const PGresult *res)
 {
@@ -150,11 +154,12 @@ static int check_version(PGconn *conn, struct err *e)
 
 	if (PQserverVersion(conn) >= OLDEST_SERVER)
 		return OK;
-	return err_set(e, FAILED, "the server is PostgreSQL %s: PostgreSQL 13 is the oldest that works",
+	return err_set(e, FAILED,
+		       "the server is PostgreSQL %s: PostgreSQL 13 is the oldest that works",
 		       PQparameterStatus(conn, "server_version"));
 }
 
-static int connect_as(const char *conninfo, const char *replication, PGconn **conn, struct err *e)
+static int open_conn(const char *conninfo, const char *replication, PGconn **conn, struct err *e)
 {
 	const char *keys[] = { "dbname", "fallback_application_name", "replication", NULL };
 	const char *values[] = { conninfo, log_tool(), replication, NULL };
@@ -166,15 +171,87 @@ static int connect_as(const char *conninfo, const char *replication, PGconn **co
 	*conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(*conn) != CONNECTION_OK)
 		rc = connect_failed(*conn, keys, values, e);
-	if (rc == OK && (rc = check_version(*conn, e)) == OK) {
-		const char *encoding = PQparameterStatus(*conn, "server_encoding");
+	if (rc != OK || (rc = check_version(*conn, e)) != OK)
+		return rc;
+	PQsetNoticeReceiver(*conn, on_notice, NULL);
+	return OK;
+}
 
-		PQsetNoticeReceiver(*conn, on_notice, NULL);
-		rc = pgio_simple(*conn, session_sql, NULL, e);
-		/* which bytes such a database holds only its reader can find out, row by row */
-		if (rc == OK && encoding && strcmp(encoding, "SQL_ASCII") == 0)
-			PQsetClientEncoding(*conn, encoding);
+/* Which bytes such a database holds only its reader can find out, row by row. */
+static bool knows_no_encoding(const PGconn *conn)
+{
+	const char *encoding = PQparameterStatus(conn, "server_encoding");
+
+	return encoding && strcmp(encoding, "SQL_ASCII") == 0;
+}
+
+/* --- poolers --- */
+
+/* The process that serves us now. */
+static int served_by(PGconn *conn, const char *sql, int *pid, struct err *e)
+{
+	PGresult *res = NULL;
+	int rc = pgio_simple(conn, sql, &res, e);
+
+	*pid = rc == OK ? atoi(pgio_value(res, 0, 0)) : 0;
+	PQclear(res);
+	return rc;
+}
+
+static const char pid_sql[] = "SELECT pg_catalog.pg_backend_pid()";
+
+/* In a session the server is ours; between transactions a pooler gives it to others. Whether it
+ * does shows when we ask twice, and when another connection holds the server that we had. */
+static int is_shared(const char *conninfo, PGconn *conn, bool *shared, struct err *e)
+{
+	static const char hold_sql[] =
+		"BEGIN; SELECT pg_catalog.pg_backend_pid()";
+	PGconn *other = NULL;
+	int first, second, held, third, rc;
+
+	if ((rc = served_by(conn, pid_sql, &first, e)) != OK ||
+	    first == PQbackendPID(conn) || /* no pooler */
+	    (rc = served_by(conn, pid_sql, &second, e)) != OK)
+		return rc;
+	if ((*shared = first != second))
+		return OK;
+	if ((rc = open_conn(conninfo, NULL, &other, e)) == OK &&
+	    (rc = served_by(other, hold_sql, &held, e)) == OK &&
+	    (rc = served_by(conn, pid_sql, &third, e)) == OK) {
+		*shared = held == second || third != second;
+		rc = pgio_simple(other, "ROLLBACK", NULL, e);
 	}
+	PQfinish(other);
+	return rc;
+}
+
+static int check_session(const char *conninfo, PGconn *conn, struct err *e)
+{
+	bool shared = false;
+	int rc = is_shared(conninfo, conn, &shared, e);
+
+	if (rc != OK || !shared)
+		return rc;
+	err_set(e, FAILED,
+		"the connection goes through a pooler that gives every transaction another "
+		"session");
+	return err_hint(e, FAILED,
+			"Connect to the server itself, or to a pool of sessions (pgbouncer: "
+			"pool_mode = session).");
+}
+
+/* --- sessions and transactions --- */
+
+static int connect_as(const char *conninfo, const char *replication, PGconn **conn, struct err *e)
+{
+	int rc = open_conn(conninfo, replication, conn, e);
+
+	if (rc == OK && !replication)
+		rc = check_session(conninfo, *conn, e);
+	if (rc == OK)
+		rc = pgio_simple(*conn, session_sql, NULL, e);
+	if (rc == OK && knows_no_encoding(*conn))
+		PQsetClientEncoding(*conn, "SQL_ASCII");
 	if (rc != OK) {
 		PQfinish(*conn);
 		*conn = NULL;
@@ -190,6 +267,30 @@ int pgio_connect(const char *conninfo, PGconn **conn, struct err *e)
 int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e)
 {
 	return connect_as(conninfo, "database", conn, e);
+}
+
+int pgio_connect_unset(const char *conninfo, PGconn **conn, struct err *e)
+{
+	int rc = open_conn(conninfo, NULL, conn, e);
+
+	if (rc != OK) {
+		PQfinish(*conn);
+		*conn = NULL;
+	}
+	return rc;
+}
+
+int pgio_begin(PGconn *conn, const char *begin, const char *first, struct err *e)
+{
+	int rc = pgio_simple(conn, begin, NULL, e);
+
+	if (rc == OK && first)
+		rc = pgio_exec(conn, first, NULL, e);
+	if (rc == OK)
+		rc = pgio_simple(conn, local_sql, NULL, e);
+	if (rc == OK && knows_no_encoding(conn))
+		rc = pgio_simple(conn, "SET LOCAL client_encoding = 'SQL_ASCII'", NULL, e);
+	return rc;
 }
 
 /* Of two sessions that create the same at once, one finds it there: said by a check, or by an index

@@ -18,11 +18,21 @@
 /* conninfo may be NULL: the environment decides. The session is set to what exact text needs:
  * UTF8, ISO dates, UTC, shortest exact floats, hex bytea, C money, search_path pg_catalog only; and
  * to no time limits but lock_timeout. A conninfo that cannot be made out is USAGE.
- * Finish with PQfinish, which takes NULL. Server notices are dropped, warnings go to log. */
+ * FAILED behind a pooler that keeps no sessions: settings, locks and temporary tables would be
+ * somebody else's after a transaction. Finish with PQfinish, which takes NULL. Server notices are
+ * dropped, warnings go to log. */
 int pgio_connect(const char *conninfo, PGconn **conn, struct err *e);
 
 /* The same, to a server process that also takes replication's commands, by pgio_simple only. */
 int pgio_connect_replication(const char *conninfo, PGconn **conn, struct err *e);
+
+/* The same without any of the settings, and behind any pooler: what is exact is said between
+ * pgio_begin and the transaction's end, and only there. The session is left as it was found. */
+int pgio_connect_unset(const char *conninfo, PGconn **conn, struct err *e);
+
+/* Begin a transaction by constant text and, unless that is NULL, by one statement more which must
+ * come before any query; and give it the settings of pgio_connect. */
+int pgio_begin(PGconn *conn, const char *begin, const char *first, struct err *e);
 
 /* Run a statement that must succeed. With res NULL its result is dropped, else PQclear it. Of
  * several statements in sql none is run: what a name or type from outside adds is never a second

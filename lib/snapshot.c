@@ -27,13 +27,13 @@ int snapshot_begin(struct snapshot *s, PGconn *conn, const char *schema, const c
 {
 	struct buf sql = { 0 };
 	PGresult *res = NULL;
-	int rc = pgio_simple(conn, begin_sql, NULL, e);
+	int rc;
 
-	if (rc == OK && exported) {
+	if (exported) {
 		buf_addz(&sql, "SET TRANSACTION SNAPSHOT ");
 		pg_add_literal(&sql, str_of(exported));
-		rc = pgio_exec(conn, sql.data, NULL, e);
 	}
+	rc = pgio_begin(conn, begin_sql, sql.data, e);
 	buf_release(&sql);
 	if (rc != OK || (rc = pgio_exec(conn, where_sql, &res, e)) != OK)
 		return rc;

@@ -32,7 +32,7 @@ demo_packages() {
 
 test_packages() {
 	demo_packages
-	echo bats libcmocka-dev valgrind clang mandoc curl ca-certificates procps python3 python3-venv time zstd
+	echo bats libcmocka-dev valgrind clang mandoc curl ca-certificates procps python3 python3-venv time zstd pgbouncer
 	echo ceph-mon ceph-osd ceph-common radosgw
 	[ "$codename" = noble ] || echo awscli # Ubuntu 24.04 has no package of it
 	# the sanitizer and fuzzer runtimes of the clang that this release calls clang
