@@ -1,7 +1,10 @@
 /* pgio - PostgreSQL connections */
 #include "pgio.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "log.h"
 #include "pgtype.h"
@@ -9,7 +12,9 @@
 /* What makes a value's text exact and independent of the server's configuration; and nobody is sent
  * away for taking long: a run is as slow as the other end of its pipe. Names are looked up where
  * only the server's own are: in other schemas strangers may have put a function or an operator that
- * fits better. All tables are named with their schema. */
+ * fits better. All tables are named with their schema. A client that has vanished, with its locks,
+ * is noticed after two minutes, unless somebody has said otherwise; not by tcp_user_timeout, which
+ * also ends a connection whose reader is only slow. */
 #define SETTINGS(set, local) \
 	set "client_encoding = 'UTF8'; " set "DateStyle = 'ISO, YMD'; " \
 	set "IntervalStyle = 'postgres'; " set "TimeZone = 'UTC'; " set "extra_float_digits = 3; " \
@@ -18,7 +23,10 @@
 	set "array_nulls = on; " \
 	"SELECT set_config(name, '0', " local ") FROM pg_settings WHERE name IN (" \
 	" 'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout'," \
-	" 'idle_session_timeout', 'wal_sender_timeout')"
+	" 'idle_session_timeout', 'wal_sender_timeout'); " \
+	"SELECT set_config(name, value, " local ") FROM pg_settings JOIN (VALUES" \
+	" ('tcp_keepalives_idle', '60'), ('tcp_keepalives_interval', '10')," \
+	" ('tcp_keepalives_count', '6')) AS v (name, value) USING (name) WHERE source = 'default'"
 
 static const char session_sql[] = SETTINGS("SET ", "false");
 static const char local_sql[] = SETTINGS("SET LOCAL ", "true");
@@ -159,6 +167,30 @@ static int check_version(PGconn *conn, struct err *e)
 		       PQparameterStatus(conn, "server_version"));
 }
 
+/* A server that has vanished is noticed after two minutes of silence, or after five in which it
+ * takes nothing. What the connection string or the service file says is kept; on a socket that is
+ * no TCP all this means nothing. */
+static void watch_network(PGconn *conn)
+{
+	static const struct {
+		const char *keyword;
+		int option, value;
+	} defaults[] = {
+		{ "keepalives_idle", TCP_KEEPIDLE, 60 },
+		{ "keepalives_interval", TCP_KEEPINTVL, 10 },
+		{ "keepalives_count", TCP_KEEPCNT, 6 },
+		{ "tcp_user_timeout", TCP_USER_TIMEOUT, 300000 },
+	};
+	PQconninfoOption *said = PQconninfo(conn);
+
+	for (PQconninfoOption *o = said; o && o->keyword; o++)
+		for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+			if (!o->val && strcmp(o->keyword, defaults[i].keyword) == 0)
+				setsockopt(PQsocket(conn), IPPROTO_TCP, defaults[i].option,
+					   &defaults[i].value, sizeof(int));
+	PQconninfoFree(said);
+}
+
 static int open_conn(const char *conninfo, const char *replication, PGconn **conn, struct err *e)
 {
 	const char *keys[] = { "dbname", "fallback_application_name", "replication", NULL };
@@ -174,6 +206,7 @@ static int open_conn(const char *conninfo, const char *replication, PGconn **con
 	if (rc != OK || (rc = check_version(*conn, e)) != OK)
 		return rc;
 	PQsetNoticeReceiver(*conn, on_notice, NULL);
+	watch_network(*conn);
 	return OK;
 }
 

@@ -207,3 +207,24 @@ while True:
 	done
 	kill $fake
 }
+
+@test "both ends of a connection by TCP notice a network that has gone silent, as the user says or in minutes" {
+	tcp="$db host=127.0.0.1"
+	kept() { pg-extract -d "$1" --rows --table t -q "SELECT current_setting('tcp_keepalives_idle') AS idle, current_setting('tcp_keepalives_count') AS n"; }
+	[ "$(kept "$tcp")" = '{"idle":"60","n":"6"}' ]
+	[ "$(PGOPTIONS='-c tcp_keepalives_idle=33' kept "$tcp")" = '{"idle":"33","n":"6"}' ]
+	# the kernel's timer of the client's end: kind 02 is keepalive, then the rest in 1/100 s
+	timer() {
+		timeout 20 pg-extract -d "$1" --rows --table t -q 'SELECT 1 FROM pg_sleep(2)' >/dev/null 3>&- & sleep 1
+		awk -v port="$(printf ':%04X' "$PGPORT")" '$3 ~ port "$" && $4 == "01" { print $6 }' /proc/net/tcp
+		wait $!
+	}
+	seconds() { local t; t=$(timer "$1"); [ "${t%:*}" = 02 ] && echo $((16#${t#*:} / 100)); }
+	t=$(seconds "$tcp")
+	[ "$t" -gt 50 ] && [ "$t" -le 60 ]
+	t=$(seconds "$tcp keepalives_idle=400")
+	[ "$t" -gt 390 ] && [ "$t" -le 400 ]
+	printf '[far]\nkeepalives_idle=300\n' >"$BATS_TEST_TMPDIR/services"
+	t=$(PGSERVICEFILE=$BATS_TEST_TMPDIR/services seconds "$tcp service=far")
+	[ "$t" -gt 290 ] && [ "$t" -le 300 ]
+}
