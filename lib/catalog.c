@@ -211,8 +211,10 @@ static int missing(PGconn *conn, const char *schema, const char *name, struct er
 
 	err_set(e, FAILED, "table \"%s\" is not in schema \"%s\"", name, schema);
 	if (pgio_query(conn,
-		       "SELECT string_agg(relname, ', ' ORDER BY relname) FROM (SELECT relname "
-		       "FROM pg_class"
+		       "SELECT string_agg(relname, ', ' ORDER BY relname)"
+		       "  || CASE WHEN max(n) > 12 THEN format(' and %s more', max(n) - 12)"
+		       "       ELSE '' END"
+		       "  FROM (SELECT relname, count(*) OVER () AS n FROM pg_class"
 		       "  WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)"
 		       "    AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition"
 		       "  ORDER BY lower(relname) <> lower($2), relname LIMIT 12) t",

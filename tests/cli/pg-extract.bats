@@ -20,6 +20,10 @@ tables_of() { jq -r 'select(has("@table") and has("columns")) | ."@table"'; }
 	[ "$(tables_of <<<"$output" | sort | tr '\n' ' ')" = "a v " ]
 	run -1 pg-extract -d "$db" --exclude zz
 	[[ "$output" == *'table "zz" is not in schema "public"'*'hint: There are: '* ]]
+	[[ "$output" != *' more'* ]]
+	for i in {10..24}; do echo "CREATE TABLE t$i ();"; done | psql -qX -d "$db"
+	run -1 pg-extract -d "$db" zz
+	[[ "$output" == *'hint: There are: _prisma_migrations, a, part, t10, '*', t18 and 9 more.'* ]]
 }
 
 @test "cycles of foreign keys and names that need quotes do no harm" {
