@@ -213,14 +213,30 @@ static bool worth_retrying(const struct request *r, long status, const char *cod
 	       is_code(code, "RequestTimeout") || is_code(code, "InternalError");
 }
 
+/* Only this tells that a key is absent: a 404 may be any web server's, or a proxy's. */
+static bool is_absent(const struct s3 *s)
+{
+	char *code = s3_answer_text(&s->res.body, "Code", S3_CODE_MAX);
+	bool absent = s->res.status == 404 && is_code(code, "NoSuchKey");
+
+	free(code);
+	return absent;
+}
+
+static bool is_unknown_user(const char *code)
+{
+	return is_code(code, "InvalidAccessKeyId") || is_code(code, "NotSignedUp") ||
+	       is_code(code, "XAdminUserNotFound"); /* versitygw, by 404 */
+}
+
 /* The failure that an answer is. */
 static int refused(const struct s3 *s, const struct request *r, const char *code, struct err *e)
 {
 	char *message = s3_answer_text(&s->res.body, "Message", S3_MESSAGE_MAX);
 	long status = s->res.status;
 	int kind = worth_retrying(r, status, code) ? TRY_LATER :
-		   status == 403 || status == 401	   ? NOT_PERMITTED :
-							     FAILED;
+		   status == 403 || status == 401 || is_unknown_user(code) ? NOT_PERMITTED :
+									     FAILED;
 
 	err_set(e, kind, "could not %s s3://%s/%s: %s%s%s (HTTP %ld)",
 		strcmp(r->method, "GET") == 0 ? "get" : "put", s->bucket, r->key,
@@ -228,8 +244,10 @@ static int refused(const struct s3 *s, const struct request *r, const char *code
 		message ? message : "", status);
 	if (is_code(code, "NoSuchBucket"))
 		err_hint(e, kind, "Create it first: 'aws s3 mb s3://%s'.", s->bucket);
-	else if (is_code(code, "SignatureDoesNotMatch") || is_code(code, "InvalidAccessKeyId"))
+	else if (is_code(code, "SignatureDoesNotMatch") || is_unknown_user(code))
 		err_hint(e, kind, "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
+	else if (status == 404 && !code)
+		err_hint(e, kind, "It does not answer as S3 does: check AWS_ENDPOINT_URL.");
 	free(message);
 	return kind;
 }
@@ -355,7 +373,6 @@ int s3_get(struct s3 *s, const char *key, size_t max, struct buf *data, bool *fo
 {
 	struct buf version = { 0 };
 	size_t start = data->len, before, ask;
-	char *code;
 	int rc;
 
 	do { /* a byte more than max tells that there is more */
@@ -367,40 +384,48 @@ int s3_get(struct s3 *s, const char *key, size_t max, struct buf *data, bool *fo
 	if (rc == OK && data->len - start > max)
 		rc = err_set(e, BAD_DATA, "s3://%s/%s is larger than %zu bytes", s->bucket, key,
 			     max);
-	if (rc != OK && s->res.status == 404 && data->len == start) {
-		code = s3_answer_text(&s->res.body, "Code", S3_CODE_MAX);
-		rc = is_code(code, "NoSuchBucket") ? rc : OK;
-		free(code);
-	}
+	if (rc != OK && data->len == start && is_absent(s))
+		rc = OK;
 	buf_release(&version);
 	return rc;
 }
 
-/* A 412 says that the key is there. Some gateways say it of any If-None-Match (Ceph before 18):
- * look, and where the key is absent put it without the condition, which is the best they can do. */
-static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
+/* Look at what refused r. OK: *found tells whether there is an object of the key; it is ours. */
+static int look_at_rival(struct s3 *s, const struct request *r, bool *found, struct err *e)
 {
 	struct buf there = { 0 };
-	bool found;
-	int rc = s3_get(s, r->key, r->body.len, &there, &found, e);
+	int rc = s3_get(s, r->key, r->body.len, &there, found, e);
 
 	if (rc == BAD_DATA) /* a longer one is another's, too */
-		rc = OK;
-	if (rc == OK && found && str_eq(buf_str(&there), r->body)) {
-		rc = OK; /* ours: an answer got lost, and the retry met its own work */
-	} else if (rc == OK && found) {
+		*found = true;
+	/* ours: an answer got lost, and the retry met its own work */
+	if ((rc == OK || rc == BAD_DATA) && *found && !str_eq(buf_str(&there), r->body))
 		rc = err_set(e, LOST_RACE, "s3://%s/%s is there already: another run was first",
 			     s->bucket, r->key);
-	} else if (rc == OK) {
-		if (!s->said_unconditional)
-			log_warning("this S3 server has no conditional writes: runs at the same "
-				    "time are told apart by a look before writing only");
-		s->said_unconditional = true;
-		r->if_absent = false;
-		rc = request(s, r, e);
-	}
 	buf_release(&there);
 	return rc;
+}
+
+/* A 412 says that the key is there. Some gateways say it of any If-None-Match (Ceph before 18):
+ * where the key is absent, and the same is said again, put it without the condition, which is the
+ * best they can do. */
+static int put_was_refused(struct s3 *s, struct request *r, struct err *e)
+{
+	bool found;
+	int rc = look_at_rival(s, r, &found, e);
+
+	if (rc != OK || found)
+		return rc;
+	if ((rc = request(s, r, e)) == OK || s->res.status != 412)
+		return rc;
+	if ((rc = look_at_rival(s, r, &found, e)) != OK || found)
+		return rc;
+	if (!s->said_unconditional)
+		log_warning("this S3 server has no conditional writes: runs at the same time are "
+			    "told apart by a look before writing only");
+	s->said_unconditional = true;
+	r->if_absent = false;
+	return request(s, r, e);
 }
 
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,

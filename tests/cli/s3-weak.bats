@@ -1,0 +1,65 @@
+# S3 servers that lack what the tools count on, or are none. What their flaws are, tests/lib/weak_s3.py tells.
+load ../lib/helpers
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	need python3
+	servers=()
+}
+
+teardown() { [ ${#servers[@]} = 0 ] || kill "${servers[@]}"; }
+
+# weak [FLAW ...] - from now on S3 is a new, empty server with these flaws; its requests go to the file requests
+weak() {
+	rm -f port
+	python3 "$STARPIPE_TOP/tests/lib/weak_s3.py" port.new "$@" >requests 3>&- &
+	servers+=($!)
+	until [ -s port.new ]; do sleep 0.05; done
+	mv port.new port
+	AWS_ENDPOINT_URL=http://127.0.0.1:$(cat port)
+}
+
+put_row() { echo '{"x":1}' | timeout 30 s3-put --table t s3://b/lake/; }
+
+@test "a web server's 404 is no empty lake and no missing object" {
+	weak web
+	run -1 timeout 20 s3-put --show-state s3://b/lake/
+	[[ "$output" == *"could not get s3://b/lake/_commits/00000000000000000001.json: no reason given (HTTP 404)"* ]]
+	[[ "$output" == *"does not answer as S3 does"*"AWS_ENDPOINT_URL"* ]]
+	run -1 timeout 20 s3-get s3://b/lake/
+	[[ "$output" != *"@end"* ]]
+	run -1 put_row
+	! grep -v '^GET' requests
+}
+
+@test "an access key that is not known is exit 77, also where 404 says so" {
+	weak no-user
+	run -77 put_row
+	[[ "$output" == *XAdminUserNotFound*AWS_ACCESS_KEY_ID* ]]
+	run -77 timeout 20 s3-get s3://b/k
+	run -77 timeout 20 s3-put s3://b/k </dev/null
+}
+
+@test "where every conditional PUT is refused, one without the condition follows only a second refusal and a true NoSuchKey" {
+	weak refuses
+	run -0 --separate-stderr put_row
+	[[ "$stderr" == *"no conditional writes"* ]]
+	grep _commits requests | grep -v '/0*2.json' | tail -5 >seen
+	diff seen - <<-END
+	PUT /b/lake/_commits/00000000000000000001.json * 412
+	GET /b/lake/_commits/00000000000000000001.json - 404
+	PUT /b/lake/_commits/00000000000000000001.json * 412
+	GET /b/lake/_commits/00000000000000000001.json - 404
+	PUT /b/lake/_commits/00000000000000000001.json - 200
+	END
+	run -0 put_row
+	[ "$(grep -c 'PUT .*_commits.* - 200' requests)" = 2 ]
+}
+
+@test "after a refusal and a proxy's page nothing is put without the condition" {
+	weak refuses page-later
+	run -1 put_row
+	[[ "$output" == *"HTTP 404"* ]]
+	! grep 'PUT .*_commits.* - ' requests
+	grep -q 'PUT .*_commits.* 412' requests
+}

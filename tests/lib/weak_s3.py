@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""weak_s3.py PORTFILE [FLAW ...] - a small S3 server in memory with the flaws of real ones
+
+PORTFILE gets the port it listens on, on 127.0.0.1. Every request's method, path and If-None-Match, and
+the status that it got, is a line of standard output. Any key pair may do anything, and any bucket is there. The flaws are:
+
+web             no S3 at all: every answer is a page that says 404
+no-user         no access key is known, which is said by 404 (versitygw)
+page-later      once a PUT was refused, a proxy in front answers a GET of its key by its own page of 404
+refuses         every conditional PUT is answered 412, also where the key is absent (radosgw 16)
+"""
+import hashlib
+import re
+import sys
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PAGE = b"<html><body><h1>404 Not Found</h1></body></html>"
+
+
+def quoted_md5(data):
+    return '"%s"' % hashlib.md5(data).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body=b"", **headers):
+        with lock:
+            print(self.command, self.path, self.headers.get("If-None-Match", "-"), status, flush=True)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", len(body))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def error(self, status, code):
+        self.answer(status, b"<Error><Code>%s</Code><Message>as told</Message></Error>" % code.encode())
+
+    def handle_one(self):
+        path, _, query = self.path.partition("?")
+        self.key = urllib.parse.unquote(path)
+        self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if "web" in flaws:
+            return self.answer(404, PAGE, Content_Type="text/html")
+        if "no-user" in flaws:
+            return self.error(404, "XAdminUserNotFound")
+        getattr(self, "s3_" + self.command.lower())()
+
+    do_GET = do_PUT = do_POST = do_DELETE = handle_one
+
+    def log_message(self, *args):
+        pass
+
+    def s3_get(self):
+        with lock:
+            data = objects.get(self.key)
+        if "page-later" in flaws and self.key in refusals:
+            return self.answer(404, PAGE, Content_Type="text/html")
+        if data is None:
+            return self.error(404, "NoSuchKey")
+        tag = quoted_md5(data)
+        if self.headers.get("If-Match", tag) != tag:
+            return self.error(412, "PreconditionFailed")
+        asked = re.match(r"bytes=(\d+)-(\d+)$", self.headers.get("Range", ""))
+        if not asked:
+            return self.answer(200, data, ETag=tag)
+        first, last = int(asked[1]), min(int(asked[2]), len(data) - 1)
+        if first >= len(data):
+            return self.error(416, "InvalidRange")
+        self.answer(206, data[first:last + 1], ETag=tag, Content_Range="bytes %d-%d/%d" % (first, last, len(data)))
+
+    def s3_put(self):
+        conditional = "If-None-Match" in self.headers
+        with lock:
+            there = self.key in objects
+            refused = conditional and (there or "refuses" in flaws)
+            if not refused:
+                objects[self.key] = self.body
+            refusals.update([self.key] if refused else [])
+        if refused:
+            return self.error(412, "PreconditionFailed")
+        self.answer(200, ETag=quoted_md5(self.body))
+
+
+lock = threading.Lock()
+objects = {}
+refusals = set()
+flaws = sys.argv[2:]
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1], "w") as f:
+    f.write("%d\n" % server.server_port)
+server.serve_forever()
