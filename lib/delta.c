@@ -566,7 +566,7 @@ static int publish_table(struct delta *d, const struct lake_step *step, const st
 		if ((rc = add_commit(&commit, d, p, step, t, e)) != OK)
 			break;
 		log_key(p, p->log.version + 1, ".json", &key);
-		rc = store_put(lake_store(d->lake), key.data, buf_str(&commit), true, &lost);
+		rc = lake_put(d->lake, key.data, buf_str(&commit), &lost);
 		if (rc != OK && rc != LOST_RACE)
 			*e = lost;
 	} while (rc == LOST_RACE);

@@ -5,6 +5,7 @@
 
 #include "hash.h"
 #include "json.h"
+#include "log.h"
 #include "mem.h"
 
 struct lake {
@@ -12,6 +13,9 @@ struct lake {
 	char *root;            /* key up to and with the slash */
 	uint64_t last;         /* number of the last record */
 	struct buf state;
+	bool single_writer;
+	bool checked;          /* what the store makes of conditions, */
+	bool ignores;          /* which is nothing */
 };
 
 /* --- records --- */
@@ -103,6 +107,81 @@ const char *lake_root(const struct lake *l)
 	return l->root;
 }
 
+void lake_single_writer(struct lake *l)
+{
+	l->single_writer = true;
+}
+
+/* Does the store keep what is there? It is asked with bytes that it may put without any harm. */
+static int check_store(struct lake *l, struct err *e)
+{
+	struct buf key = { 0 }, text = { 0 };
+	bool found = true, refused = false;
+	int rc = OK;
+
+	record_key(l, l->last, &key);
+	if (l->last)
+		rc = has_record(l, l->last, &found, &text, e);
+	else
+		buf_addz(&text, "{}\n");
+	if (rc == OK && !found)
+		rc = err_set(e, BAD_DATA, "commit record %llu is gone",
+			     (unsigned long long)l->last);
+	if (rc == OK)
+		rc = store_refuses(l->store, key.data, buf_str(&text), &refused, e);
+	if (rc == OK && !refused && !l->last) /* it has made record 0: now it is there */
+		rc = store_refuses(l->store, key.data, buf_str(&text), &refused, e);
+	buf_release(&key);
+	buf_release(&text);
+	if (rc != OK)
+		return rc;
+	l->checked = true;
+	l->ignores = !refused;
+	if (l->ignores && l->single_writer) {
+		log_warning("this S3 server ignores If-None-Match: a run at the same time would "
+			    "overwrite a step, or lose its own");
+	} else if (l->ignores) {
+		err_set(e, FAILED, "this S3 server ignores If-None-Match: of two runs at the same "
+				   "time one would overwrite the other's step");
+		return err_hint(e, FAILED, "If no other run ever writes into this lake, say "
+					   "--single-writer.");
+	}
+	return OK;
+}
+
+static int read_back(struct lake *l, const char *key, struct str data, struct err *e)
+{
+	struct buf there = { 0 };
+	bool found = false;
+	int rc = store_get(l->store, key, data.len, &there, &found, e);
+
+	if (rc == BAD_DATA || (rc == OK && found && !str_eq(buf_str(&there), data)))
+		rc = err_set(e, LOST_RACE, "%s was replaced by another run at the same time: this "
+					   "S3 server does not keep to If-None-Match", key);
+	else if (rc == OK && !found)
+		rc = err_set(e, FAILED, "%s was put, but is not there", key);
+	else if (rc != OK)
+		err_wrap(e, rc, "%s was put, but could not be read back", key);
+	buf_release(&there);
+	return rc;
+}
+
+int lake_put(struct lake *l, const char *key, struct str data, struct err *e)
+{
+	struct buf there = { 0 };
+	bool found = false;
+	int rc = l->checked ? OK : check_store(l, e);
+
+	if (rc == OK && l->ignores)
+		rc = store_get(l->store, key, STORE_MAX_LOG, &there, &found, e);
+	buf_release(&there);
+	if (rc == OK && found)
+		rc = err_set(e, LOST_RACE, "%s is there already: another run was first", key);
+	if (rc == OK)
+		rc = store_put(l->store, key, data, true, e);
+	return rc == OK ? read_back(l, key, data, e) : rc;
+}
+
 int lake_append(struct lake *l, struct buf *record, struct err *e)
 {
 	struct buf key = { 0 };
@@ -116,7 +195,7 @@ int lake_append(struct lake *l, struct buf *record, struct err *e)
 		goto done;
 	}
 	record_key(l, l->last + 1, &key);
-	if ((rc = store_put(l->store, key.data, buf_str(&s.text), true, e)) != OK)
+	if ((rc = lake_put(l, key.data, buf_str(&s.text), e)) != OK)
 		goto done;
 	l->last++;
 	buf_reset(&l->state);

@@ -442,6 +442,16 @@ int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const
 	       put_was_refused(s, &r, e) : rc;
 }
 
+int s3_refuses(struct s3 *s, const char *key, struct str data, bool *refused, struct err *e)
+{
+	struct request r = { .method = "PUT", .key = key, .body = data, .if_absent = true,
+			     .content_type = "application/json" };
+	int rc = request(s, &r, e);
+
+	*refused = rc != OK && s->res.status == 412;
+	return *refused ? OK : rc;
+}
+
 /* --- multipart --- */
 
 static void add_query(struct request *r, const char *name, const char *value)

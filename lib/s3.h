@@ -34,6 +34,10 @@ void s3_close(struct s3 *s);
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
 	   struct err *e);
 
+/* Does the server refuse to put data, if only nothing is there, where something is? It should be the
+ * very bytes that are there: a server that ignores the condition puts them. */
+int s3_refuses(struct s3 *s, const char *key, struct str data, bool *refused, struct err *e);
+
 /* Append a whole object, or *found is false: the server said NoSuchKey. Another 404 is FAILED, for
  * any web server and proxy gives it. An object of more than max bytes is BAD_DATA. */
 int s3_get(struct s3 *s, const char *key, size_t max, struct buf *data, bool *found,

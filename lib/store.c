@@ -435,6 +435,12 @@ int store_put(struct store *s, const char *key, struct str data, bool if_absent,
 	       file_put(s, key, data, if_absent, e);
 }
 
+int store_refuses(struct store *s, const char *key, struct str data, bool *refused, struct err *e)
+{
+	*refused = true;
+	return s->s3 ? s3_refuses(s->s3, key, data, refused, e) : OK;
+}
+
 /* --- reading --- */
 
 /* A file that was replaced is another one, one that was written to has another size or time. */

@@ -32,6 +32,10 @@ void store_close(struct store *s);
 /* A small whole object. With if_absent, one that is there is LOST_RACE. */
 int store_put(struct store *s, const char *key, struct str data, bool if_absent, struct err *e);
 
+/* Is that to be relied on? data is what the object has, or shall have: where the store is one that
+ * ignores the condition, it is put. *refused is true in files. */
+int store_refuses(struct store *s, const char *key, struct str data, bool *refused, struct err *e);
+
 /* The whole object behind data, or *found false. One of more than max bytes is BAD_DATA: whoever
  * writes objects shall not fill our memory. */
 int store_get(struct store *s, const char *key, size_t max, struct buf *data, bool *found,

@@ -29,7 +29,7 @@ enum {
 
 static const char *bare_table, *compress, *format_option, *numeric_as;
 static const char *state_out, *content_type, *empty;
-static bool insist_framed, show_state, delta;
+static bool insist_framed, show_state, delta, single_writer;
 static uint64_t max_row = WIRE_MAX_ROW;
 static struct lake_layout layout = { .encoding.parquet = { .codec = BLOCK_ZSTD,
 							  .row_group_size = ROW_GROUP_SIZE } };
@@ -57,6 +57,8 @@ static const struct opt opts[] = {
 	  "write the state here after each commit" },
 	{ 0, "show-state", NULL, OPT_FLAG, &show_state,
 	  "print the state of the lake's last step and exit" },
+	{ 0, "single-writer", NULL, OPT_FLAG, &single_writer,
+	  "no other run writes into the lake: its store may ignore If-None-Match" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
 	OPT_END
 };
@@ -65,7 +67,7 @@ static const struct tool tool = {
 	"s3-put",
 	"[--format name] [--compress codec] [--partition-by column] [--delta]\n"
 	" [--numeric-as what] [--row-group-size size] [--table name | --framed]\n"
-	" [--empty what] [--state-out file] [--max-row size] url/\n"
+	" [--empty what] [--state-out file] [--single-writer] [--max-row size] url/\n"
 	"[--compress codec] [--content-type type] [--framed] [--max-row size] url "
 	"[-- command ...]\n"
 	"--show-state url/",
@@ -145,6 +147,8 @@ static int put_lake(struct put *p, struct err *e)
 	int rc = lake_open(p->url, &p->lake, e);
 
 	p->writer = lake_writer_new(p->lake, &layout);
+	if (single_writer)
+		lake_single_writer(p->lake);
 	if (rc == OK && delta)
 		rc = delta_open(p->lake, &layout.encoding.parquet, &p->delta, e);
 	while (rc == OK && (rc = wire_next(&p->in, &event, e)) == OK && event != WIRE_EOF) {
@@ -418,6 +422,7 @@ static int work(struct put *p, struct out *out, char **command, struct err *e)
 				state_out	    ? "state-out" :
 				empty		    ? "empty" :
 				bare_table	    ? "table" :
+				single_writer	    ? "single-writer" :
 						      NULL;
 	int rc;
 

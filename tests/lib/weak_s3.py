@@ -7,6 +7,8 @@ the status that it got, is a line of standard output. Any key pair may do anythi
 web             no S3 at all: every answer is a page that says 404
 no-user         no access key is known, which is said by 404 (versitygw)
 page-later      once a PUT was refused, a proxy in front answers a GET of its key by its own page of 404
+ignores         If-None-Match has no effect (Garage, s3rver)
+late            of two that put a commit record on that condition both are told 200, and the other's stays (s3s-fs)
 refuses         every conditional PUT is answered 412, also where the key is absent (radosgw 16)
 """
 import hashlib
@@ -77,9 +79,10 @@ class Handler(BaseHTTPRequestHandler):
         conditional = "If-None-Match" in self.headers
         with lock:
             there = self.key in objects
-            refused = conditional and (there or "refuses" in flaws)
+            refused = conditional and (there and "ignores" not in flaws or "refuses" in flaws)
             if not refused:
-                objects[self.key] = self.body
+                late = "late" in flaws and conditional and not re.search("/0+[.]json$", self.key)
+                objects[self.key] = self.body.replace(b"T", b"t") if late else self.body
             refusals.update([self.key] if refused else [])
         if refused:
             return self.error(412, "PreconditionFailed")
