@@ -32,6 +32,7 @@ struct request {
 	struct sigv4_pair query[4];
 	size_t query_count;
 	struct str body;
+	uint64_t offset;    /* of range, which is max_answer bytes */
 	size_t max_answer;  /* 0: S3_MAX_CONTROL */
 	unsigned patience_s; /* 0: S3_PATIENCE_S */
 	const char *content_type, *range, *if_match;
@@ -301,6 +302,28 @@ static double chance(void)
 	return (double)(t.tv_nsec % 1000003) / 1000003.0;
 }
 
+/* Is it all of the range that was asked for? Where an answer does not tell its length, libcurl takes
+ * a lost connection for its end. */
+static int check_whole(const struct s3 *s, const struct request *r, struct err *e)
+{
+	struct s3_range got;
+	uint64_t end = r->offset + r->max_answer;
+
+	if (s->res.status == 200 && strcmp(r->method, "GET") == 0 &&
+	    s->res.headers.len > 6 && memcmp(s->res.headers.data, "HTTP/1", 6) == 0 &&
+	    !http_header(&s->res, "Content-Length").len &&
+	    !http_header(&s->res, "Transfer-Encoding").len)
+		return err_set(e, TRY_LATER, "an answer that does not tell its length");
+	if (s->res.status != 206 ||
+	    !s3_answer_range(http_header(&s->res, "Content-Range"), &got))
+		return OK; /* whoever asked for a range sees to it that it has one */
+	if (got.first != r->offset || got.last + 1 != (end < got.total ? end : got.total))
+		return err_set(e, TRY_LATER, "an answer of another range than was asked for");
+	if (s->res.body.len != got.last + 1 - got.first)
+		return err_set(e, TRY_LATER, "connection lost within an answer");
+	return OK;
+}
+
 /* Send until there is an answer that stands. OK: 2xx; else e, and s->res holds the last answer. */
 static int request(struct s3 *s, const struct request *r, struct err *e)
 {
@@ -313,6 +336,8 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 		if (sig_caught() && !r->despite_signal)
 			return err_set(e, FAILED, "interrupted");
 		rc = send_once(s, r, e);
+		if (rc == OK)
+			rc = check_whole(s, r, e);
 		if (rc == OK) {
 			code = s3_answer_text(&s->res.body, "Code", S3_CODE_MAX);
 			/* completing an upload can fail behind a 200 that was sent early */
@@ -338,33 +363,59 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 
 /* --- objects --- */
 
+static int was_replaced(const struct s3 *s, const char *key, struct err *e)
+{
+	return err_set(e, TRY_LATER, "s3://%s/%s was replaced while it was read", s->bucket, key);
+}
+
+/* What an answer with bytes is of: the size of the object and its ETag. */
+static int read_version(const struct s3 *s, struct buf *version)
+{
+	struct str tag = http_header(&s->res, "ETag");
+	struct s3_range got = { .total = s->res.body.len };
+
+	if (s->res.status == 206 && !s3_answer_range(http_header(&s->res, "Content-Range"), &got))
+		return FAILED;
+	buf_addf(version, "%llu ", (unsigned long long)got.total);
+	if (s3_answer_is_token(tag))
+		buf_addstr(version, tag);
+	return OK;
+}
+
+/* Not every server heeds If-Match, so every answer is compared with the first. */
 int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct buf *data,
 	    struct buf *version, struct err *e)
 {
+	const char *tag = version->len ? strchr(version->data, ' ') + 1 : "";
 	char range[64];
-	struct request r = { .method = "GET", .key = key, .range = range, .max_answer = len,
-			     .if_match = version->len ? version->data : NULL };
-	struct str tag;
+	struct request r = { .method = "GET", .key = key, .range = range, .offset = offset,
+			     .max_answer = len, .if_match = *tag ? tag : NULL };
+	struct buf now = { 0 };
 	int rc;
 
+	if (version->len && offset >= strtoull(version->data, NULL, 10)) /* nothing is that far */
+		return OK;
 	snprintf(range, sizeof(range), "bytes=%llu-%llu", (unsigned long long)offset,
 		 (unsigned long long)offset + len - 1);
 	rc = request(s, &r, e);
-	if (rc != OK && s->res.status == 416) /* nothing is that far */
+	if (rc != OK && version->len && (s->res.status == 412 || s->res.status == 416))
+		return was_replaced(s, key, e);
+	if (rc != OK && s->res.status == 416) /* an empty object has no byte 0 */
 		return OK;
-	if (rc != OK && s->res.status == 412)
-		return err_set(e, TRY_LATER, "s3://%s/%s was replaced while it was read", s->bucket,
-			       key);
 	if (rc != OK)
 		return rc;
-	if (s->res.body.len > len || (offset && s->res.status != 206))
-		return err_set(e, FAILED, "could not get s3://%s/%s: the server knows no ranges",
-			       s->bucket, key);
-	tag = http_header(&s->res, "ETag");
-	if (!version->len && s3_answer_is_token(tag))
-		buf_addstr(version, tag);
-	buf_add(data, s->res.body.data, s->res.body.len);
-	return OK;
+	if (s->res.body.len > len || (offset && s->res.status != 206) ||
+	    read_version(s, &now) != OK)
+		rc = err_set(e, FAILED, "could not get s3://%s/%s: the server knows no ranges",
+			     s->bucket, key);
+	else if (version->len && !str_eq(buf_str(&now), buf_str(version)))
+		rc = was_replaced(s, key, e);
+	if (rc == OK && !version->len)
+		buf_addstr(version, buf_str(&now));
+	if (rc == OK)
+		buf_add(data, s->res.body.data, s->res.body.len);
+	buf_release(&now);
+	return rc;
 }
 
 /* In pieces, for objects may be large. */

@@ -43,8 +43,9 @@ int s3_refuses(struct s3 *s, const char *key, struct str data, bool *refused, st
 int s3_get(struct s3 *s, const char *key, size_t max, struct buf *data, bool *found,
 	   struct err *e);
 
-/* Append at most len bytes of an object from offset on; fewer where it ends. version, empty
- * at first, becomes what the server calls this version: TRY_LATER if there is another one later. */
+/* Append at most len bytes of an object from offset on; fewer only where it ends: an answer that is
+ * shorter than that is a lost connection. version, empty at first, becomes the size and what the
+ * server calls this version: TRY_LATER if it is another one later. */
 int s3_read(struct s3 *s, const char *key, uint64_t offset, size_t len, struct buf *data,
 	    struct buf *version, struct err *e);
 

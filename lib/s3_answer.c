@@ -95,6 +95,34 @@ bool s3_answer_date(struct str date, int64_t *seconds)
 	return true;
 }
 
+/* At most 18 digits. */
+static bool size(struct str *rest, uint64_t *n)
+{
+	size_t i = 0;
+
+	for (*n = 0; i < rest->len && i < 18 && rest->data[i] >= '0' && rest->data[i] <= '9'; i++)
+		*n = *n * 10 + (uint64_t)(rest->data[i] - '0');
+	*rest = (struct str){ rest->data + i, rest->len - i };
+	return i > 0;
+}
+
+static bool skip(struct str *rest, const char *what)
+{
+	size_t n = strlen(what);
+
+	if (rest->len < n || memcmp(rest->data, what, n) != 0)
+		return false;
+	*rest = (struct str){ rest->data + n, rest->len - n };
+	return true;
+}
+
+bool s3_answer_range(struct str text, struct s3_range *r)
+{
+	return skip(&text, "bytes ") && size(&text, &r->first) && skip(&text, "-") && size(&text, &r->last) &&
+	       skip(&text, "/") && size(&text, &r->total) && !text.len &&
+	       r->first <= r->last && r->last < r->total;
+}
+
 bool s3_answer_is_token(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)

@@ -22,6 +22,12 @@ char *s3_answer_text(const struct buf *body, const char *name, size_t max);
 /* A Date header ("Fri, 24 May 2013 00:00:00 GMT") in seconds since 1970. */
 bool s3_answer_date(struct str date, int64_t *seconds);
 
+/* A Content-Range header, "bytes 0-99/1000"; first <= last < total. False for anything else. */
+struct s3_range {
+	uint64_t first, last, total;
+};
+bool s3_answer_range(struct str text, struct s3_range *r);
+
 /* Can it be sent back as it is, in a header or in XML: visible ASCII without < > &, 1 to
  * S3_TOKEN_MAX bytes? */
 bool s3_answer_is_token(struct str text);

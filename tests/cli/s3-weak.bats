@@ -120,3 +120,42 @@ put_row() { echo '{"x":1}' | timeout 30 s3-put --table t s3://b/lake/; }
 	END
 	[ "$(timeout 20 s3-get s3://b/lake/ | grep -c '"x"')" -ge 2 ]
 }
+
+@test "an object that is replaced while it is read is exit 75, also where If-Match is not heeded" {
+	weak no-if-match
+	for size in 24000000 48000000 12582912 1000; do
+		rm -f pipe; mkfifo pipe
+		head -c 24000000 /dev/zero | s3-put s3://b/o
+		timeout 60 s3-get s3://b/o >pipe 2>stderr 3>&- & pid=$!
+		exec 8<pipe
+		head -c 100000 <&8 >part
+		head -c $size /dev/zero | tr '\0' x | curl -s -T - -H 'Transfer-Encoding:' -H "Content-Length: $size" \
+			"$AWS_ENDPOINT_URL/b/o"
+		cat <&8 >>part
+		status=0; wait $pid || status=$?
+		exec 8<&-
+		[ "$status" = 75 ]
+		[[ "$(cat stderr)" == *"was replaced while it was read"* ]]
+		! grep -q x part
+	done
+}
+
+@test "an answer that is shorter than what was asked for is exit 75, not the end of an object" {
+	for flaw in short-206 cut-206 cut-200; do
+		weak $flaw
+		head -c 3000000 /dev/zero | s3-put s3://b/o
+		run -75 --separate-stderr timeout 60 s3-get s3://b/o
+		[ -z "$output" ]
+		echo "$stderr"
+		[[ "$stderr" == *"lost within an answer"* || "$stderr" == *"another range"* || "$stderr" == *"tell its length"* ]]
+	done
+}
+
+@test "objects of 0 bytes, 1 byte, whole pieces and one more are whole" {
+	weak
+	for size in 0 1 4194303 4194304 4194305 8388608; do
+		head -c $size /dev/urandom >o
+		s3-put s3://b/o <o
+		timeout 20 s3-get s3://b/o | cmp - o
+	done
+}

@@ -60,7 +60,10 @@ static void check_date(struct str date)
 static void check_tokens(const struct http_response *res)
 {
 	struct str tag = http_header(res, "ETag"), region = http_header(res, "x-amz-bucket-region");
+	struct s3_range range;
 
+	if (s3_answer_range(http_header(res, "Content-Range"), &range))
+		must(range.first <= range.last && range.last < range.total);
 	if (s3_answer_is_token(tag))
 		for (size_t i = 0; i < tag.len; i++)
 			must(tag.data[i] > ' ' && tag.data[i] < 0x7f && tag.data[i] != '<');

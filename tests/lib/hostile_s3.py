@@ -96,7 +96,8 @@ def flood_error(s):
 def endless_object(s, range_):
     "every range is there and full"
     first, last = (int(n) for n in range_.split("=")[1].split("-"))
-    answer(s, "206 Partial Content", b" " * (last - first + 1), 'ETag: "x"')
+    answer(s, "206 Partial Content", b" " * (last - first + 1), 'ETag: "x"',
+           "Content-Range: bytes %d-%d/%d" % (first, last, 1 << 50))
 
 
 def short_body(s):

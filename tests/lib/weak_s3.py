@@ -9,6 +9,10 @@ no-user         no access key is known, which is said by 404 (versitygw)
 page-later      once a PUT was refused, a proxy in front answers a GET of its key by its own page of 404
 ignores         If-None-Match has no effect (Garage, s3rver)
 late            of two that put a commit record on that condition both are told 200, and the other's stays (s3s-fs)
+no-if-match     If-Match has no effect (gofakes3, s3s-fs, s3rver)
+short-206       a range beyond 1 MiB ends there, as Content-Range says
+cut-206         the answer to a range has no Content-Length and is cut after 1 MiB
+cut-200         ranges are not known, and an answer is cut so
 refuses         every conditional PUT is answered 412, also where the key is absent (radosgw 16)
 """
 import hashlib
@@ -18,6 +22,7 @@ import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+MIB = 1 << 20
 PAGE = b"<html><body><h1>404 Not Found</h1></body></html>"
 
 
@@ -34,9 +39,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", len(body))
+        cut = {206: "cut-206", 200: "cut-200"}.get(status) in flaws and self.command == "GET"
+        self.send_header("Connection", "close") if cut else self.send_header("Content-Length", len(body))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[:MIB] if cut else body)
+        self.close_connection |= cut
 
     def error(self, status, code):
         self.answer(status, b"<Error><Code>%s</Code><Message>as told</Message></Error>" % code.encode())
@@ -65,17 +72,46 @@ class Handler(BaseHTTPRequestHandler):
         if data is None:
             return self.error(404, "NoSuchKey")
         tag = quoted_md5(data)
-        if self.headers.get("If-Match", tag) != tag:
+        if self.headers.get("If-Match", tag) != tag and "no-if-match" not in flaws:
             return self.error(412, "PreconditionFailed")
         asked = re.match(r"bytes=(\d+)-(\d+)$", self.headers.get("Range", ""))
-        if not asked:
+        if not asked or "cut-200" in flaws:
             return self.answer(200, data, ETag=tag)
         first, last = int(asked[1]), min(int(asked[2]), len(data) - 1)
         if first >= len(data):
             return self.error(416, "InvalidRange")
+        if "short-206" in flaws:
+            last = min(last, first + MIB - 1)
         self.answer(206, data[first:last + 1], ETag=tag, Content_Range="bytes %d-%d/%d" % (first, last, len(data)))
 
+    def s3_post(self):
+        if "uploads" in self.query:
+            return self.create_upload()
+        with lock:
+            parts = uploads.pop(self.query["uploadId"], None)
+            if parts is not None:
+                objects[self.key] = b"".join(parts[n] for n in sorted(parts))
+        if parts is None:
+            return self.error(404, "NoSuchUpload")
+        self.answer(200, b"<CompleteMultipartUploadResult/>")
+
+    def create_upload(self):
+        with lock:
+            id = "id%d" % (len(ids) + 1)
+            ids[id] = self.key
+            uploads[id] = {}
+        self.answer(200, b"<UploadId>%s</UploadId>" % id.encode())
+
+    def s3_delete(self):
+        with lock:
+            uploads.pop(self.query["uploadId"], None)
+        self.answer(204)
+
     def s3_put(self):
+        if "uploadId" in self.query:
+            with lock:
+                uploads[self.query["uploadId"]][int(self.query["partNumber"])] = self.body
+            return self.answer(200, ETag=quoted_md5(self.body))
         conditional = "If-None-Match" in self.headers
         with lock:
             there = self.key in objects
@@ -92,6 +128,8 @@ class Handler(BaseHTTPRequestHandler):
 lock = threading.Lock()
 objects = {}
 refusals = set()
+uploads = {}  # open ones: the parts by their numbers
+ids = {}      # of all uploads: the keys
 flaws = sys.argv[2:]
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 with open(sys.argv[1], "w") as f:
