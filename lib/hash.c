@@ -26,6 +26,15 @@ void sha256_hex(struct str data, char hex[SHA256_HEX + 1])
 	to_hex(sum, SHA256_BYTES, hex);
 }
 
+void md5_hex(struct str data, char hex[MD5_HEX + 1])
+{
+	unsigned char sum[EVP_MAX_MD_SIZE] = { 0 };
+	unsigned len = 0;
+
+	EVP_Digest(data.data, data.len, sum, &len, EVP_md5(), NULL);
+	to_hex(sum, MD5_BYTES, hex);
+}
+
 void hmac_sha256(struct str key, struct str text, unsigned char out[SHA256_BYTES])
 {
 	unsigned n = SHA256_BYTES;

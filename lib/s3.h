@@ -54,8 +54,10 @@ int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, 
 /* number counts from 1; *etag is what completing needs, free it */
 int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsigned number,
 		      struct str data, char **etag, struct err *e);
+/* size is that of all parts. Where an answer that got lost made the upload unknown, the object that is
+ * there tells, by its size and ETag, that it is the one. */
 int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, char *const *etags,
-			  unsigned count, struct err *e);
+			  unsigned count, uint64_t size, struct err *e);
 /* Works even after a signal was caught. */
 int s3_multipart_abort(struct s3 *s, const char *key, const char *upload_id, struct err *e);
 

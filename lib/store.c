@@ -34,6 +34,7 @@ struct upload {
 	char *id;           /* S3: of the multipart upload, once one was started */
 	char **etags;
 	unsigned parts;
+	uint64_t sent;      /* bytes of these */
 	size_t etag_cap;
 	int fd;             /* files: the temporary one, */
 	char *tmp;          /* and its key */
@@ -335,6 +336,7 @@ static int send_part(struct upload *u, size_t len, struct err *e)
 		return rc;
 	GROW(u->etags, u->parts, u->etag_cap);
 	u->etags[u->parts++] = etag;
+	u->sent += len;
 	memmove(u->held.data, u->held.data + len, u->held.len - len);
 	u->held.len -= len;
 	return OK;
@@ -393,7 +395,8 @@ int upload_commit(struct upload *u, struct err *e)
 	else if (!u->id)
 		rc = s3_put(s3, u->key, buf_str(&u->held), false, u->content_type, e);
 	else if ((rc = u->held.len ? send_part(u, u->held.len, e) : OK) == OK)
-		rc = s3_multipart_complete(s3, u->key, u->id, u->etags, u->parts, e);
+		rc = s3_multipart_complete(s3, u->key, u->id, u->etags, u->parts, u->sent,
+					   e);
 	if (rc == OK)
 		upload_free(u);
 	return rc;

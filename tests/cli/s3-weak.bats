@@ -159,3 +159,21 @@ put_row() { echo '{"x":1}' | timeout 30 s3-put --table t s3://b/lake/; }
 		timeout 20 s3-get s3://b/o | cmp - o
 	done
 }
+
+@test "an upload whose last answer was lost is done if its object is there, whatever the server says then" {
+	head -c 20000000 /dev/urandom >o
+	for again in "" again-403 again-500; do
+		weak lost-answer $again
+		run -0 timeout 60 s3-put s3://b/o <o
+		curl -s "$AWS_ENDPOINT_URL/b/o" | cmp - o
+		[ "$(grep -c 'POST.*uploadId' requests)" -ge 1 ]
+	done
+}
+
+@test "an upload that was lost is not taken for the object that was there before" {
+	weak lost-upload
+	head -c 20000000 /dev/zero >o
+	curl -s -T o "$AWS_ENDPOINT_URL/b/o"
+	run -1 timeout 60 s3-put s3://b/o <o
+	[[ "$output" == *NoSuchUpload* ]]
+}

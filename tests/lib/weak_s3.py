@@ -13,6 +13,10 @@ no-if-match     If-Match has no effect (gofakes3, s3s-fs, s3rver)
 short-206       a range beyond 1 MiB ends there, as Content-Range says
 cut-206         the answer to a range has no Content-Length and is cut after 1 MiB
 cut-200         ranges are not known, and an answer is cut so
+lost-answer     a completed upload's answer is lost; completing it again is 404 (MinIO, Garage, gofakes3),
+again-403       or 403 (s3s-fs),
+again-500       or 500 (s3rver)
+lost-upload     an upload that is to be completed is lost, and the connection, too
 refuses         every conditional PUT is answered 412, also where the key is absent (radosgw 16)
 """
 import hashlib
@@ -71,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404, PAGE, Content_Type="text/html")
         if data is None:
             return self.error(404, "NoSuchKey")
-        tag = quoted_md5(data)
+        tag = tags.get(self.key, quoted_md5(data))
         if self.headers.get("If-Match", tag) != tag and "no-if-match" not in flaws:
             return self.error(412, "PreconditionFailed")
         asked = re.match(r"bytes=(\d+)-(\d+)$", self.headers.get("Range", ""))
@@ -90,9 +94,17 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             parts = uploads.pop(self.query["uploadId"], None)
             if parts is not None:
-                objects[self.key] = b"".join(parts[n] for n in sorted(parts))
+                if "lost-upload" not in flaws:
+                    objects[self.key] = b"".join(parts[n] for n in sorted(parts))
+                    sums = b"".join(hashlib.md5(parts[n]).digest() for n in sorted(parts))
+                    tags[self.key] = '"%s-%d"' % (hashlib.md5(sums).hexdigest(), len(parts))
+        if parts is None and "again-403" in flaws:
+            return self.error(403, "AccessDenied")
         if parts is None:
-            return self.error(404, "NoSuchUpload")
+            return self.error(500, "InternalError") if "again-500" in flaws else self.error(404, "NoSuchUpload")
+        if "lost-answer" in flaws or "lost-upload" in flaws:
+            self.close_connection = True
+            return
         self.answer(200, b"<CompleteMultipartUploadResult/>")
 
     def create_upload(self):
@@ -117,6 +129,7 @@ class Handler(BaseHTTPRequestHandler):
             there = self.key in objects
             refused = conditional and (there and "ignores" not in flaws or "refuses" in flaws)
             if not refused:
+                tags.pop(self.key, None)
                 late = "late" in flaws and conditional and not re.search("/0+[.]json$", self.key)
                 objects[self.key] = self.body.replace(b"T", b"t") if late else self.body
             refusals.update([self.key] if refused else [])
@@ -127,6 +140,7 @@ class Handler(BaseHTTPRequestHandler):
 
 lock = threading.Lock()
 objects = {}
+tags = {}  # of objects that were uploaded in parts
 refusals = set()
 uploads = {}  # open ones: the parts by their numbers
 ids = {}      # of all uploads: the keys
