@@ -157,8 +157,7 @@ static void set_method(CURL *c, const struct http_request *req)
 
 static int no_answer(const struct http *h, CURLcode code, struct err *e)
 {
-	bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
-			code == CURLE_PEER_FAILED_VERIFICATION ||
+	bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_PEER_FAILED_VERIFICATION ||
 			code == CURLE_SSL_CACERT_BADFILE;
 
 	if (h->too_long)
@@ -167,6 +166,8 @@ static int no_answer(const struct http *h, CURLcode code, struct err *e)
 		return err_set(e, FAILED, "interrupted");
 	if (h->too_slow)
 		return err_set(e, TRY_LATER, "the answer comes too slowly");
+	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+		return err_set(e, TRY_LATER, "the answer is not HTTP"); /* the URL's own was seen to */
 	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s", curl_easy_strerror(code));
 }
 

@@ -205,12 +205,12 @@ static bool is_code(const char *code, const char *what)
 	return code && strcmp(code, what) == 0;
 }
 
-/* A conditional write that is refused by 409 met another one under way, of which nobody knows yet
- * whether it will be there. */
-static bool worth_retrying(const struct request *r, long status, const char *code)
+/* What is refused by 409 met another request under way, of which nobody knows yet what will be there.
+ * A 307 that names no region leads back here in a while. */
+static bool worth_retrying(long status, const char *code)
 {
-	return status >= 500 || status == 429 || status == 408 ||
-	       (status == 409 && r->if_absent) || is_code(code, "SlowDown") ||
+	return status >= 500 || status == 429 || status == 408 || status == 409 ||
+	       status == 307 || is_code(code, "SlowDown") ||
 	       is_code(code, "RequestTimeout") || is_code(code, "InternalError");
 }
 
@@ -235,7 +235,7 @@ static int refused(const struct s3 *s, const struct request *r, const char *code
 {
 	char *message = s3_answer_text(&s->res.body, "Message", S3_MESSAGE_MAX);
 	long status = s->res.status;
-	int kind = worth_retrying(r, status, code) ? TRY_LATER :
+	int kind = worth_retrying(status, code) ? TRY_LATER :
 		   status == 403 || status == 401 || is_unknown_user(code) ? NOT_PERMITTED :
 									     FAILED;
 
@@ -348,7 +348,7 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 			rc = refused(s, r, code, e);
 			if (s->res.status / 100 == 2)
 				rc = TRY_LATER;
-			if (rc != TRY_LATER && corrected(s, code, rc, e) == OK)
+			if (corrected(s, code, rc, e) == OK)
 				rc = TRY_LATER;
 			free(code);
 		}

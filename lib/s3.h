@@ -1,7 +1,7 @@
 /* s3.h - requests to S3: signed, retried, with S3's errors as ours.
  *
- * What may pass is tried again with backoff, then TRY_LATER: 5xx, 429, 408, SlowDown, 409 of a
- * conditional write, lost connections and timeouts. 403 and 401 are NOT_PERMITTED, a missing bucket
+ * What may pass is tried again with backoff, then TRY_LATER: 5xx, 429, 408, SlowDown, 409, 307
+ * without a region, lost connections, timeouts and what is no HTTP. 403 and 401 are NOT_PERMITTED, a missing bucket
  * FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
  * region by what the server says. Keys are taken as they are: every byte arrives.
  *

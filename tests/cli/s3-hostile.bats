@@ -132,6 +132,20 @@ show() {
 	[ "$(wc -l <requests)" = 1 ]
 }
 
+@test "a redirect for a while, a conflict and what is no HTTP are repeated, and exit 75 if they stay" {
+	fresh_bucket passing
+	for behaviour in elsewhere conflict no_http; do
+		echo "$behaviour"
+		hostile $behaviour 2
+		run -0 timeout 20 s3-put "$bucket/o" <<<x
+		[ "$(wc -l <requests)" = 3 ]
+		hostile $behaviour
+		run -75 timeout 60 s3-get "$bucket/o"
+		[ "$(wc -l <requests)" = 6 ]
+	done
+	[[ "$output" == *"the answer is not HTTP"* ]]
+}
+
 @test "an ETag or an upload's id that is XML is not sent back" {
 	hostile token_xml
 	head -c 20000000 /dev/zero >in

@@ -143,6 +143,21 @@ def late_error(s):
     answer(s, "503 Slow", b"<Error><Code>SlowDown</Code></Error>")
 
 
+def elsewhere(s):
+    "307 to another place for a while"
+    answer(s, "307 Temporary Redirect", b"<Error><Code>TemporaryRedirect</Code></Error>", "Location: http://127.0.0.1:1/")
+
+
+def conflict(s):
+    "409, whatever is asked for"
+    error(s, b"OperationAborted", status="409 Conflict")
+
+
+def no_http(s):
+    "the greeting of another kind of server"
+    s.sendall(b"220 mail.example.com ESMTP\r\n")
+
+
 def hold(s):
     "no answer at all"
     time.sleep(3600)
