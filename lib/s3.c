@@ -205,8 +205,8 @@ static bool is_code(const char *code, const char *what)
 	return code && strcmp(code, what) == 0;
 }
 
-/* What is refused by 409 met another request under way, of which nobody knows yet what will be there.
- * A 307 that names no region leads back here in a while. */
+/* What is refused by 409 met another request under way, of which nobody knows yet what will be
+ * there. A 307 that names no region leads back here in a while. */
 static bool worth_retrying(long status, const char *code)
 {
 	return status >= 500 || status == 429 || status == 408 || status == 409 ||
@@ -550,14 +550,14 @@ int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsi
 }
 
 /* The ETag of an object that was put in parts: the MD5 of their MD5s, which are their ETags. */
-static bool whole_etag(char *const *etags, unsigned count, struct buf *whole)
+static bool whole_etag(const struct s3_part *parts, unsigned count, struct buf *whole)
 {
 	char hex[MD5_HEX + 1], byte[3] = "";
 	struct buf sums = { 0 };
 	bool known = true;
 
 	for (unsigned i = 0; i < count && known; i++) {
-		const char *sum = etags[i] + (*etags[i] == '"');
+		const char *sum = parts[i].etag + (*parts[i].etag == '"');
 
 		known = strspn(sum, "0123456789abcdef") == MD5_HEX;
 		for (size_t at = 0; known && at < MD5_HEX; at += 2) {
@@ -571,26 +571,58 @@ static bool whole_etag(char *const *etags, unsigned count, struct buf *whole)
 	return known;
 }
 
-/* Is the object that is there the one of these parts? Then an earlier answer got lost. */
-static bool is_completed(struct s3 *s, const char *key, char *const *etags, unsigned count,
-			 uint64_t size)
+/* Read the object's bytes again: is each part's MD5 its ETag? */
+static bool has_parts(struct s3 *s, const char *key, const struct s3_part *parts, unsigned count,
+		      struct buf *version)
+{
+	struct buf data = { 0 };
+	struct err ignored;
+	uint64_t at = 0;
+	bool same = true;
+
+	for (unsigned i = 0; i < count && same; i++) {
+		const char *sum = parts[i].etag + (*parts[i].etag == '"');
+		char hex[MD5_HEX + 1];
+
+		buf_reset(&data);
+		same = s3_read(s, key, at, parts[i].size, &data, version, &ignored) == OK &&
+		       data.len == parts[i].size;
+		if (same) {
+			md5_hex(buf_str(&data), hex);
+			same = strncmp(sum, hex, MD5_HEX) == 0;
+		}
+		at += parts[i].size;
+	}
+	buf_release(&data);
+	return same;
+}
+
+/* Is the object that is there the one of these parts? Then an earlier answer got lost. Most servers
+ * tell it by the ETag; some give another kind of ETag, and its bytes must tell. */
+static bool is_completed(struct s3 *s, const char *key, const struct s3_part *parts,
+			 unsigned count)
 {
 	struct buf data = { 0 }, version = { 0 }, ours = { 0 };
 	struct err ignored; /* the failure that led here is the one to tell */
+	uint64_t size = 0;
 	bool same;
 
+	for (unsigned i = 0; i < count; i++)
+		size += parts[i].size;
 	buf_addf(&ours, "%llu ", (unsigned long long)size);
-	same = whole_etag(etags, count, &ours) &&
+	same = whole_etag(parts, count, &ours) &&
 	       s3_read(s, key, 0, 2, &data, &version, &ignored) == OK && version.len &&
-	       str_eq(buf_str(&version), buf_str(&ours));
+	       strtoull(version.data, NULL, 10) == size &&
+	       (str_eq(buf_str(&version), buf_str(&ours)) ||
+		has_parts(s, key, parts, count, &version));
 	buf_release(&data);
 	buf_release(&version);
 	buf_release(&ours);
 	return same;
 }
 
-int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, char *const *etags,
-			  unsigned count, uint64_t size, struct err *e)
+int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id,
+			  const struct s3_part *parts, unsigned count, struct err *e)
 {
 	struct request r = { .method = "POST", .key = key, .content_type = "application/xml",
 			     .patience_s = S3_COMPLETE_S };
@@ -600,13 +632,13 @@ int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, 
 	buf_addz(&xml, "<CompleteMultipartUpload>");
 	for (unsigned i = 0; i < count; i++)
 		buf_addf(&xml, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1,
-			 etags[i]);
+			 parts[i].etag);
 	buf_addz(&xml, "</CompleteMultipartUpload>");
 	r.body = buf_str(&xml);
 	add_query(&r, "uploadId", upload_id);
 	rc = request(s, &r, e);
 	buf_release(&xml);
-	if (rc != OK && s->res.status && is_completed(s, key, etags, count, size)) {
+	if (rc != OK && s->res.status && is_completed(s, key, parts, count)) {
 		log_info("%s; but the object is there: an answer got lost", e->msg);
 		return OK;
 	}

@@ -1,8 +1,8 @@
 /* s3.h - requests to S3: signed, retried, with S3's errors as ours.
  *
  * What may pass is tried again with backoff, then TRY_LATER: 5xx, 429, 408, SlowDown, 409, 307
- * without a region, lost connections, timeouts and what is no HTTP. 403 and 401 are NOT_PERMITTED, a missing bucket
- * FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
+ * without a region, lost connections, timeouts and what is no HTTP. 403 and 401 are NOT_PERMITTED, a
+ * missing bucket FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
  * region by what the server says. Keys are taken as they are: every byte arrives.
  *
  * The endpoint may be hostile. An answer is bounded in size, to S3_MAX_CONTROL or to what was asked
@@ -54,10 +54,15 @@ int s3_multipart_start(struct s3 *s, const char *key, const char *content_type, 
 /* number counts from 1; *etag is what completing needs, free it */
 int s3_multipart_part(struct s3 *s, const char *key, const char *upload_id, unsigned number,
 		      struct str data, char **etag, struct err *e);
-/* size is that of all parts. Where an answer that got lost made the upload unknown, the object that is
- * there tells, by its size and ETag, that it is the one. */
-int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id, char *const *etags,
-			  unsigned count, uint64_t size, struct err *e);
+struct s3_part {
+	char *etag;
+	size_t size;
+};
+
+/* Where an answer that got lost made the upload unknown, the object that is there tells that it is
+ * the one: by its size and ETag, or, where servers make that otherwise, by its bytes. */
+int s3_multipart_complete(struct s3 *s, const char *key, const char *upload_id,
+			  const struct s3_part *parts, unsigned count, struct err *e);
 /* Works even after a signal was caught. */
 int s3_multipart_abort(struct s3 *s, const char *key, const char *upload_id, struct err *e);
 

@@ -32,10 +32,9 @@ struct upload {
 	struct buf held;    /* S3: the next part */
 	size_t touched;     /* of held's memory, the most that was ever filled */
 	char *id;           /* S3: of the multipart upload, once one was started */
-	char **etags;
-	unsigned parts;
-	uint64_t sent;      /* bytes of these */
-	size_t etag_cap;
+	struct s3_part *sent;
+	unsigned parts;     /* of these */
+	size_t sent_cap;
 	int fd;             /* files: the temporary one, */
 	char *tmp;          /* and its key */
 };
@@ -304,8 +303,8 @@ int upload_open(struct store *s, const char *key, const char *content_type, stru
 static void upload_free(struct upload *u)
 {
 	for (unsigned i = 0; i < u->parts; i++)
-		free(u->etags[i]);
-	free(u->etags);
+		free(u->sent[i].etag);
+	free(u->sent);
 	free(u->id);
 	free(u->key);
 	free(u->tmp);
@@ -334,9 +333,8 @@ static int send_part(struct upload *u, size_t len, struct err *e)
 				       (struct str){ u->held.data, len }, &etag, e);
 	if (rc != OK)
 		return rc;
-	GROW(u->etags, u->parts, u->etag_cap);
-	u->etags[u->parts++] = etag;
-	u->sent += len;
+	GROW(u->sent, u->parts, u->sent_cap);
+	u->sent[u->parts++] = (struct s3_part){ etag, len };
 	memmove(u->held.data, u->held.data + len, u->held.len - len);
 	u->held.len -= len;
 	return OK;
@@ -395,8 +393,7 @@ int upload_commit(struct upload *u, struct err *e)
 	else if (!u->id)
 		rc = s3_put(s3, u->key, buf_str(&u->held), false, u->content_type, e);
 	else if ((rc = u->held.len ? send_part(u, u->held.len, e) : OK) == OK)
-		rc = s3_multipart_complete(s3, u->key, u->id, u->etags, u->parts, u->sent,
-					   e);
+		rc = s3_multipart_complete(s3, u->key, u->id, u->sent, u->parts, e);
 	if (rc == OK)
 		upload_free(u);
 	return rc;

@@ -16,6 +16,7 @@ cut-200         ranges are not known, and an answer is cut so
 lost-answer     a completed upload's answer is lost; completing it again is 404 (MinIO, Garage, gofakes3),
 again-403       or 403 (s3s-fs),
 again-500       or 500 (s3rver)
+md5-tag         the ETag of what was uploaded in parts is the MD5 of all (gofakes3, s3rver)
 lost-upload     an upload that is to be completed is lost, and the connection, too
 refuses         every conditional PUT is answered 412, also where the key is absent (radosgw 16)
 """
@@ -97,7 +98,8 @@ class Handler(BaseHTTPRequestHandler):
                 if "lost-upload" not in flaws:
                     objects[self.key] = b"".join(parts[n] for n in sorted(parts))
                     sums = b"".join(hashlib.md5(parts[n]).digest() for n in sorted(parts))
-                    tags[self.key] = '"%s-%d"' % (hashlib.md5(sums).hexdigest(), len(parts))
+                    if "md5-tag" not in flaws:
+                        tags[self.key] = '"%s-%d"' % (hashlib.md5(sums).hexdigest(), len(parts))
         if parts is None and "again-403" in flaws:
             return self.error(403, "AccessDenied")
         if parts is None:
