@@ -1,4 +1,5 @@
-/* hash.h - SHA-256, HMAC, MD5 (of which S3 makes ETags) and random bytes; hash.c is the only place that includes libcrypto. */
+/* hash.h - SHA-256, HMAC, MD5 (of which S3 makes ETags) and random bytes; hash.c alone
+ * includes libcrypto. */
 #ifndef STARPIPE_HASH_H
 #define STARPIPE_HASH_H
 

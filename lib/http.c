@@ -167,7 +167,7 @@ static int no_answer(const struct http *h, CURLcode code, struct err *e)
 	if (h->too_slow)
 		return err_set(e, TRY_LATER, "the answer comes too slowly");
 	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
-		return err_set(e, TRY_LATER, "the answer is not HTTP"); /* the URL's own was seen to */
+		return err_set(e, TRY_LATER, "the answer is not HTTP");
 	return err_set(e, hopeless ? FAILED : TRY_LATER, "%s", curl_easy_strerror(code));
 }
 

@@ -302,8 +302,8 @@ static double chance(void)
 	return (double)(t.tv_nsec % 1000003) / 1000003.0;
 }
 
-/* Is it all of the range that was asked for? Where an answer does not tell its length, libcurl takes
- * a lost connection for its end. */
+/* Is it all of the range that was asked for? Where an answer does not tell its length, libcurl
+ * takes a lost connection for its end. */
 static int check_whole(const struct s3 *s, const struct request *r, struct err *e)
 {
 	struct s3_range got;

@@ -1,9 +1,9 @@
 /* s3.h - requests to S3: signed, retried, with S3's errors as ours.
  *
  * What may pass is tried again with backoff, then TRY_LATER: 5xx, 429, 408, SlowDown, 409, 307
- * without a region, lost connections, timeouts and what is no HTTP. 403 and 401 are NOT_PERMITTED, a
- * missing bucket FAILED with a hint. A clock that is off is corrected by the server's Date, once, a bucket's other
- * region by what the server says. Keys are taken as they are: every byte arrives.
+ * without a region, lost connections, timeouts and no HTTP. 403 and 401 are NOT_PERMITTED,
+ * a missing bucket FAILED with a hint. A clock that is off is corrected by the server's Date, once,
+ * a bucket's other region by what the server says. Keys are taken as they are: every byte arrives.
  *
  * The endpoint may be hostile. An answer is bounded in size, to S3_MAX_CONTROL or to what was asked
  * for if that is more: beyond it is FAILED. It is bounded in time, too, as http.h says: an attempt
@@ -34,8 +34,8 @@ void s3_close(struct s3 *s);
 int s3_put(struct s3 *s, const char *key, struct str data, bool if_absent, const char *content_type,
 	   struct err *e);
 
-/* Does the server refuse to put data, if only nothing is there, where something is? It should be the
- * very bytes that are there: a server that ignores the condition puts them. */
+/* Does the server refuse to put data, if only nothing is there, where something is? It should be
+ * the very bytes that are there: a server that ignores the condition puts them. */
 int s3_refuses(struct s3 *s, const char *key, struct str data, bool *refused, struct err *e);
 
 /* Append a whole object, or *found is false: the server said NoSuchKey. Another 404 is FAILED, for

@@ -118,8 +118,8 @@ static bool skip(struct str *rest, const char *what)
 
 bool s3_answer_range(struct str text, struct s3_range *r)
 {
-	return skip(&text, "bytes ") && size(&text, &r->first) && skip(&text, "-") && size(&text, &r->last) &&
-	       skip(&text, "/") && size(&text, &r->total) && !text.len &&
+	return skip(&text, "bytes ") && size(&text, &r->first) && skip(&text, "-") &&
+	       size(&text, &r->last) && skip(&text, "/") && size(&text, &r->total) && !text.len &&
 	       r->first <= r->last && r->last < r->total;
 }
 
