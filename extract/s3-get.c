@@ -21,17 +21,19 @@ enum { PIECE = 4 << 20 }; /* of a single object */
 static const char *state_file;
 static struct opt_list only;
 static uint64_t max_row = WIRE_MAX_ROW;
+static bool may_be_new;
 
 static const struct opt opts[] = {
 	{ 0, "state", "file", OPT_STRING, &state_file, "read the steps since this state" },
 	{ 0, "table", "name", OPT_LIST, &only, "only this table; may be repeated" },
+	{ 0, "new", NULL, OPT_FLAG, &may_be_new, "the lake may have no step yet" },
 	{ 0, "max-row", "size", OPT_SIZE, &max_row, "longest row accepted (default 256M)" },
 	OPT_END
 };
 
 static const struct tool tool = {
 	"s3-get",
-	"[--state file] [--table name] ... [--max-row size] url/\nurl",
+	"[--state file] [--table name] ... [--new] [--max-row size] url/\nurl",
 	"Reads the steps of a lake (a URL that ends in a slash) as framed JSON Lines, or one "
 	"object.",
 	opts
@@ -93,6 +95,9 @@ static int step_of(const struct get *g, const struct json *state, uint64_t *step
 		return err_set(e, BAD_DATA, "state file %s has no lake or no step", state_file);
 	if (n == 0)
 		log_info("the lake had no step when %s was written", state_file);
+	else if (g->last == 0)
+		return err_set(e, BAD_DATA, "%s is of a lake's step %lld, but %s has none",
+			       state_file, (long long)n, g->url);
 	else if (strcmp(id, g->id) != 0)
 		log_notice("%s is of another lake than %s: all steps are read", state_file, g->url);
 	else
@@ -122,12 +127,23 @@ static int check_step(const struct get *g, const struct json *state, uint64_t st
 	return rc;
 }
 
+/* Nothing tells a lake without a step from a mistyped URL, but that the user expects it. */
+static int check_lake(const struct get *g, struct err *e)
+{
+	if (lake_last(g->lake) || may_be_new)
+		return OK;
+	err_set(e, FAILED, "there is no lake at %s: it has no commit record", g->url);
+	return err_hint(e, FAILED, "If its first step may not be committed yet, say so with --new.");
+}
+
 static int find_steps(struct get *g, struct err *e)
 {
 	struct json *state = NULL;
 	uint64_t done = 0;
-	int rc = read_id(g, e);
+	int rc = check_lake(g, e);
 
+	if (rc == OK)
+		rc = read_id(g, e);
 	g->last = lake_last(g->lake);
 	if (rc == OK && state_file)
 		rc = state_read(state_file, &state, e);
@@ -597,9 +613,11 @@ static int run(int argc, char **argv, struct err *e)
 		return opt_misuse(e, operand == argc ? "which URL?" : "one URL at a time");
 	g.url = argv[operand];
 	lake = g.url[0] && g.url[strlen(g.url) - 1] == '/';
-	if (!lake && (state_file || only.count))
+	if (!lake && (state_file || only.count || may_be_new))
 		return opt_misuse(e, "--%s goes with a lake, a URL that ends in a slash",
-				  state_file ? "state" : "table");
+				  state_file ? "state" :
+				  only.count ? "table" :
+					       "new");
 	out_init(&g.out, STDOUT_FILENO, "standard output");
 	rc = lake ? send_steps(&g, e) : send_bytes(&g, e);
 	progress_clear();

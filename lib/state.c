@@ -152,11 +152,52 @@ bool state_skips(struct str state, struct str known)
 	return skips;
 }
 
+/* The lake that a state is of, "" where it had no step yet; NULL for another source. */
+static const char *lake_of(const struct json *doc)
+{
+	const char *source = json_string(json_get(doc, "source"));
+	const char *lake = json_string(json_get(doc, "lake"));
+
+	return source && strcmp(source, "lake") == 0 ? lake ? lake : "" : NULL;
+}
+
+/* A lake that had no step has told nothing that could be lost. */
+static bool leaves_place(const struct json *state, const struct json *committed)
+{
+	const char *lake = lake_of(state), *was = lake_of(committed);
+
+	return json_get(state, "source") && json_get(committed, "source") && (lake || was) &&
+	       !(was && !*was) && !(lake && was && strcmp(lake, was) == 0);
+}
+
+static int check_place(struct str state, struct str committed, const char *destination,
+		       struct err *e)
+{
+	struct json *a = NULL, *b = NULL;
+	struct err ignored;
+	const char *lake;
+	int rc = OK;
+
+	if (json_parse(state, &a, &ignored) == OK &&
+	    json_parse(committed, &b, &ignored) == OK && leaves_place(a, b)) {
+		lake = lake_of(a);
+		rc = err_set(e, BAD_DATA,
+			     "this stream is of %s, and %s has the state of %s: nothing was changed",
+			     !lake  ? "a database" :
+			     *lake  ? "another lake" :
+				      "a lake without a step",
+			     destination, lake_of(b) ? "a lake" : "a database");
+	}
+	json_free(a);
+	json_free(b);
+	return rc;
+}
+
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e)
 {
 	if (state_order(state, committed) != STATE_OLDER)
-		return OK;
+		return check_place(state, committed, destination, e);
 	return err_set(e, LOST_RACE,
 		       "%s has a later state than this run read: another run was faster, nothing "
 		       "was changed",

@@ -21,8 +21,9 @@ enum state_order {
 /* What is state, seen from that other one? Both are JSON; an empty text is STATE_OTHER. */
 enum state_order state_order(struct str state, struct str than);
 
-/* LOST_RACE if state is older than the committed one of destination: a run that began earlier must
- * not end later. */
+/* May state take the place of the committed one of destination? LOST_RACE if it is older: a run that
+ * began earlier must not end later. BAD_DATA, without a hint, if one of them is a lake's and the other is
+ * none of the same lake: nobody could go on from where the committed one was. */
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e);
 

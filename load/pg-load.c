@@ -460,6 +460,19 @@ static int after_commit(struct load *l, struct err *e)
 	return rc == OK ? OK : err_wrap(e, rc, "the warehouse is committed, but");
 }
 
+/* The state is of another source than the committed one: what to type. */
+static void tell_sources(struct err *e)
+{
+	struct buf table = { 0 };
+
+	pg_add_qualified(&table, schema, "starpipe_state");
+	err_hint(e, BAD_DATA,
+		 "Is what is read the right one? Rows of another source take another --source. To "
+		 "leave this one for good: DELETE FROM %s WHERE source = '%s';",
+		 table.data, source);
+	buf_release(&table);
+}
+
 /* Our lock keeps the committed state from moving until this step is committed, too. A step that
  * does not begin where that one ended may bring some of it again. */
 static int check_forward(struct load *l, struct err *e)
@@ -470,6 +483,8 @@ static int check_forward(struct load *l, struct err *e)
 	if (rc == OK && l->pending)
 		rc = state_check_forward(buf_str(&l->new_state), buf_str(&committed),
 					 "the warehouse", e);
+	if (rc == BAD_DATA)
+		tell_sources(e);
 	l->follows = l->pending && state_follows(buf_str(&l->new_state), buf_str(&committed));
 	buf_release(&committed);
 	return rc;

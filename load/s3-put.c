@@ -115,6 +115,9 @@ static int commit(struct put *p, struct err *e)
 	bool news = is_news(p);
 	int rc = state_check_forward(buf_str(&p->new_state), lake_state(p->lake), p->url, e);
 
+	if (rc == BAD_DATA)
+		err_hint(e, rc, "Is the URL that is read the right one? Another source goes into a "
+				"lake of its own.");
 	if (rc == OK && news)
 		rc = lake_writer_commit(p->writer, buf_str(&p->new_state),
 					delta ? delta_note(p->delta) : STR(""), e);

@@ -120,8 +120,42 @@ state_of() { grep '^{"@state"' | tail -1 | jq -c '.["@state"]'; }
 	[ "$(q "SELECT string_agg(x::text, ',' ORDER BY x) FROM t")" = 1,2,3,4 ]
 }
 
+@test "a lake that is not there is an error and its state moves nothing; --new says that it may be so" {
+	fresh_db moved
+	lake=file://$PWD/lake/
+	frame full 1 1 2 | s3-put "$lake"
+	s3-get "$lake" | pg-load -d "$db"
+	pg-load -d "$db" --show-state >state
+	for options in "" "--state state"; do
+		run -1 --separate-stderr s3-get $options "file://$PWD/laek/"
+		[ -z "$output" ]
+		[[ "${stderr_lines[0]}" == "s3-get: error: there is no lake at file://$PWD/laek/: it has no commit record" ]]
+		[[ "${stderr_lines[1]}" == "s3-get: hint: "*"--new." ]]
+	done
+	run -65 --separate-stderr s3-get --new --state state "file://$PWD/laek/"
+	[[ "$stderr" == *"state is of a lake's step 1, but file://$PWD/laek/ has none" ]]
+	run -2 s3-get --new "file://$PWD/laek"
+	s3-get --new "file://$PWD/laek/" >nothing
+	frame full 1 9 | s3-put "file://$PWD/other/"
+	s3-get "file://$PWD/other/" >elsewhere
+	echo '{"@state":{"source":"postgresql","system":"7","database":"d"}}{"@end":{"rows":{}}}' | sed 's/}{/}\n{/' >database
+	for stream in nothing elsewhere database; do
+		run -65 --separate-stderr pg-load -d "$db" <$stream
+		[[ "$stderr" == *"nothing was changed"*"another --source"*"DELETE FROM \"public\".\"starpipe_state\" WHERE source = 'default';" ]]
+		[ "$(pg-load -d "$db" --show-state)" = "$(cat state)" ]
+		s3-put "file://$PWD/copy/" < <(s3-get "$lake") >receipt
+		run -65 --separate-stderr s3-put "file://$PWD/copy/" <$stream
+		[[ "$stderr" == *"nothing was changed"*"a lake of its own"* ]]
+		[ "$(s3-put --show-state "file://$PWD/copy/")" = "$(cat state)" ]
+	done
+	[ "$(q "SELECT string_agg(x::text, ',' ORDER BY x) FROM t")" = 1,2 ]
+	q "$(pg-load -d "$db" <elsewhere 2>&1 | sed -n 's/.*: DELETE/DELETE/p')" # what the hint says
+	pg-load -d "$db" <elsewhere
+	[ "$(q "SELECT string_agg(x::text, ',' ORDER BY x) FROM t")" = 1,2,9 ]
+}
+
 @test "a lake without a step is a stream without a table, which goes on when there is one" {
-	run -0 --separate-stderr s3-get "file://$PWD/none/"
+	run -0 --separate-stderr s3-get --new "file://$PWD/none/"
 	[ "$output" = $'{"@state":{"source":"lake","lake":"","step":0}}\n{"@end":{"rows":{}}}' ]
 	[ -z "$stderr" ]
 	echo "$output" | s3-put "file://$PWD/copy/"
