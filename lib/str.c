@@ -9,6 +9,30 @@ int str_cmp(struct str a, struct str b)
 	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
+size_t str_distance(struct str a, struct str b)
+{
+	enum { MOST = 63 }; /* as long as a name of PostgreSQL's */
+	size_t row[MOST + 1];
+
+	if (a.len > MOST || b.len > MOST)
+		return SIZE_MAX;
+	for (size_t k = 0; k <= b.len; k++)
+		row[k] = k;
+	for (size_t i = 0; i < a.len; i++) {
+		size_t before = row[0]; /* a without its end, b without its end */
+
+		row[0] = i + 1;
+		for (size_t k = 0; k < b.len; k++) {
+			size_t replaced = before + (a.data[i] != b.data[k]);
+			size_t moved = 1 + (row[k] < row[k + 1] ? row[k] : row[k + 1]);
+
+			before = row[k + 1];
+			row[k + 1] = replaced < moved ? replaced : moved;
+		}
+	}
+	return row[b.len];
+}
+
 uint64_t str_hash(struct str s, uint64_t seed)
 {
 	uint64_t h = seed ^ 14695981039346656037u;

@@ -35,6 +35,9 @@ static inline bool str_eqz(struct str a, const char *z)
 /* memcmp order; a prefix sorts first */
 int str_cmp(struct str a, struct str b);
 
+/* How many bytes to insert, remove or replace to make a of b; SIZE_MAX if one has more than 63. */
+size_t str_distance(struct str a, struct str b);
+
 /* FNV-1a with a final mix; start with seed 0, chain by passing the last result. */
 uint64_t str_hash(struct str s, uint64_t seed);
 

@@ -546,6 +546,63 @@ static int check_store(struct transform *t, struct err *e)
 	return rc == OK ? OK : add_remedy(t, NULL, rc, e);
 }
 
+/* Is a flow still without its tables? Whose are all unknown here may be none of ours: bare rows are of
+ * one table, a lake may have no step yet, and what the store has was there in an earlier run. */
+static bool lacks_table(struct flow *f, const char **name)
+{
+	const struct transform *t = f->t;
+	size_t missing = f->query ? 0 : missing_sources(f, name), others = 0;
+
+	if (!missing || !t->in.table_count)
+		return false;
+	if (missing < f->source_count)
+		return true;
+	for (size_t i = 0; i < t->star.insert_count; i++)
+		others += t->in.bare && t->flows[i].query && t->flows[i].source_count;
+	for (size_t i = 0; i < f->source_count && t->refs; i++)
+		missing -= refs_find(t->refs, f->sources[i]) != NULL;
+	return missing && !others;
+}
+
+/* A name that few changes make the wanted one, or NULL. */
+static const char *nearest_table(const struct transform *t, const char *wanted)
+{
+	size_t least = 1 + strlen(wanted) / 3;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < t->in.table_count; i++) {
+		const char *name = t->in.tables[i]->name;
+		size_t distance = str_distance(str_of(name), str_of(wanted));
+
+		if (distance <= least && (!nearest || distance < least)) {
+			least = distance;
+			nearest = name;
+		}
+	}
+	return nearest;
+}
+
+static int missing_table(const struct flow *f, const char *name, struct err *e)
+{
+	enum { SHOWN = 10 };
+	const struct transform *t = f->t;
+	const char *nearest = nearest_table(t, name);
+	struct buf tables = { 0 };
+
+	for (size_t i = 0; i < t->in.table_count && i < SHOWN; i++)
+		buf_addf(&tables, "%s%s", i ? ", " : "", t->in.tables[i]->name);
+	if (t->in.table_count > SHOWN)
+		buf_addf(&tables, " and %zu more", t->in.table_count - SHOWN);
+	err_set(e, BAD_DATA, "\"%s\" needs table \"%s\", which the stream does not have",
+		f->insert->into->wire->name, name);
+	err_hint(e, BAD_DATA,
+		 "%s%s%s'star-transform --tables %s' lists the tables to extract; came: %s.",
+		 nearest ? "Is it \"" : "", nearest ? nearest : "", nearest ? "\"? " : "",
+		 t->star.path, tables.data);
+	buf_release(&tables);
+	return BAD_DATA;
+}
+
 /* The end of a step: what waited for a match goes out, and every table is announced, empty or not.
  */
 static int on_step(struct transform *t, struct str state, struct err *e)
@@ -556,14 +613,8 @@ static int on_step(struct transform *t, struct str state, struct err *e)
 	for (size_t i = 0; i < t->star.insert_count && rc == OK; i++) {
 		struct flow *f = &t->flows[i];
 
-		if (!f->query && missing_sources(f, &name) < f->source_count) {
-			err_set(e, BAD_DATA,
-				"\"%s\" needs table \"%s\", which the stream does not have",
-				f->insert->into->wire->name, name);
-			return err_hint(e, BAD_DATA,
-					"'star-transform --tables %s' lists the tables to extract.",
-					t->star.path);
-		}
+		if (lacks_table(f, &name))
+			return missing_table(f, name, e);
 		if (!f->query)
 			continue;
 		rc = query_step(f->query, e);

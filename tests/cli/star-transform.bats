@@ -269,6 +269,28 @@ end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
 	[[ "$output" == *'--tables'* ]]
 }
 
+@test "a mistyped table is an error with the nearest name, alone, in a second INSERT and for bare rows" {
+	one=$staff'{"id":1,"name":"A","dep":7}\n{"@end":{"rows":{"staff":1}}}\n'
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id FROM staf;"
+	for last in "" "INSERT INTO d SELECT id FROM staff;"; do
+		echo "$last" >>star.sql
+		run transform "$one" ""
+		[ "$status" -eq 65 ]
+		[[ "$output" != *'{"@end"'* ]]
+		[[ "$output" == *'"d" needs table "staf", which the stream does not have'*'Is it "staff"? '*'came: staff.' ]]
+	done
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id::int FROM staf;"
+	run transform '{"id":1}\n' "--table staff"
+	[ "$status" -eq 65 ]
+	# one table of several is enough for bare rows, and none are an empty lake
+	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id::int FROM staff; INSERT INTO d SELECT id FROM dep;"
+	run transform '{"id":1}\n' "--table staff"
+	[ "$status" -eq 0 ]
+	run transform '{"@state":{"source":"lake","lake":"","step":0}}\n{"@end":{"rows":{}}}\n' ""
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" = 2 ]
+}
+
 @test "a fact says by its source's key which row it is a version of" {
 	star <<<"CREATE TABLE f (n serial PRIMARY KEY, id int, name text); INSERT INTO f (id, name) SELECT id, name FROM staff;"
 	run transform "$staff"'{"id":1,"name":"A","dep":7}\n{"@state":{"a":1}}\n{"@end":{"rows":{"staff":1}}}\n' ""
