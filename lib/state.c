@@ -193,11 +193,40 @@ static int check_place(struct str state, struct str committed, const char *desti
 	return rc;
 }
 
+/* A run that is given no state counts from the beginning how often all rows were read again: it is no
+ * race, it would be older ever after. */
+static bool counts_anew(struct str state, struct str committed)
+{
+	struct json *a = NULL, *b = NULL;
+	int64_t count = 0, committed_count = 0;
+	struct err ignored;
+	bool anew = false;
+
+	if (json_parse(state, &a, &ignored) == OK &&
+	    json_parse(committed, &b, &ignored) == OK) {
+		json_int(json_get(b, "generation"), &committed_count);
+		anew = !json_get(a, "since") && !json_int(json_get(a, "generation"), &count) &&
+		       committed_count > 0;
+	}
+	json_free(a);
+	json_free(b);
+	return anew;
+}
+
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e)
 {
 	if (state_order(state, committed) != STATE_OLDER)
 		return check_place(state, committed, destination, e);
+	if (counts_anew(state, committed)) {
+		err_set(e, BAD_DATA,
+			"%s has a state for which all rows were read again, and this run does not "
+			"go on from it: nothing was changed",
+			destination);
+		return err_hint(e, BAD_DATA,
+				"Give it to pg-extract: what --show-state of this tool prints is "
+				"for --state, and --full TABLE reads all rows of a table.");
+	}
 	return err_set(e, LOST_RACE,
 		       "%s has a later state than this run read: another run was faster, nothing "
 		       "was changed",

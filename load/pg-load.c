@@ -483,7 +483,7 @@ static int check_forward(struct load *l, struct err *e)
 	if (rc == OK && l->pending)
 		rc = state_check_forward(buf_str(&l->new_state), buf_str(&committed),
 					 "the warehouse", e);
-	if (rc == BAD_DATA)
+	if (rc == BAD_DATA && !*e->hint)
 		tell_sources(e);
 	l->follows = l->pending && state_follows(buf_str(&l->new_state), buf_str(&committed));
 	buf_release(&committed);

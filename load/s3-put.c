@@ -115,7 +115,7 @@ static int commit(struct put *p, struct err *e)
 	bool news = is_news(p);
 	int rc = state_check_forward(buf_str(&p->new_state), lake_state(p->lake), p->url, e);
 
-	if (rc == BAD_DATA)
+	if (rc == BAD_DATA && !*e->hint)
 		err_hint(e, rc, "Is the URL that is read the right one? Another source goes into a "
 				"lake of its own.");
 	if (rc == OK && news)

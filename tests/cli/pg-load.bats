@@ -404,6 +404,26 @@ at_snapshot() {
 	[ "$(pg-load --show-state | jq -r .system)" = 8 ]
 }
 
+@test "a run without a state, after one for which all rows were read again, is exit 65 with what to type" {
+	fresh_db origin
+	q "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)"
+	echo '{"source":"postgresql","system":"1","timeline":1,"database":"x","schema":"public","snapshot":"9:9:"}' >state
+	pg-extract -d "$db" --state state >again
+	pg-extract -d "$db" >anew
+	pg-load <again
+	s3-put "file://$PWD/lake/" <again
+	for load in pg-load "s3-put file://$PWD/lake/"; do
+		before=$($load --show-state)
+		run -65 --separate-stderr $load <anew
+		[[ "$stderr" == *"nothing was changed"*"--show-state"*"--state"* ]]
+		[ "$($load --show-state)" = "$before" ]
+		pg-extract -d "$db" --state <(echo "$before") | $load # what the hint says
+	done
+	# a race is one all the same
+	jq -c 'if .["@state"] then .["@state"] |= (del(.generation) | .since = "1:1:") else . end' again >since
+	run -73 pg-load <since
+}
+
 @test "of two runs at once exactly one commits, the other exits 73" {
 	for try in 1 2 3 4 5; do
 		echo '{"id":1,"name":"a'$try'"}' | staff ${try}1 >a
