@@ -94,6 +94,18 @@ static int add_json(struct buf *b, const struct field *f, enum place place, stru
 	return OK;
 }
 
+/* COPY takes no 2.0 for an integer, as a cast of SQL does. What is not whole is the server's to refuse. */
+static void add_number(struct buf *b, const struct field *f, const struct pg_type *t)
+{
+	int64_t whole;
+
+	if (f->escaped && (t->base == PG_INT2 || t->base == PG_INT4 || t->base == PG_INT8) &&
+	    str_to_whole(f->text, INT64_MIN, INT64_MAX, &whole))
+		buf_addf(b, "%lld", (long long)whole);
+	else
+		buf_addstr(b, f->text);
+}
+
 static int add_array(struct buf *b, struct str array, const struct pg_type *t, int dimension,
 		     struct err *e);
 
@@ -113,6 +125,8 @@ static int add_element(struct buf *b, const struct field *f, const struct pg_typ
 		rc = add_json(b, f, ELEMENT, e);
 	else if (f->kind == F_STRING)
 		rc = add_string(b, f, ELEMENT, e);
+	else if (f->kind == F_NUMBER)
+		add_number(b, f, t);
 	else
 		add_text(b, f->text, ELEMENT);
 	buf_addch(b, '"');
@@ -157,6 +171,8 @@ int copy_write(struct buf *b, const struct field *f, const struct pg_type *t, st
 		return add_string(b, f, FIELD, e);
 	if (f->kind == F_OBJECT || f->kind == F_ARRAY)
 		add_text(b, f->text, FIELD);
+	else if (f->kind == F_NUMBER)
+		add_number(b, f, t);
 	else
 		buf_addstr(b, f->text);
 	return OK;

@@ -4,7 +4,7 @@
  * it is, the rest is unescaped from JSON and escaped for COPY in one pass.
  *
  *     null, absent      \N
- *     number            its text, digit for digit
+ *     number            its text, digit for digit; for an integer column 2.0 is 2
  *     true, false       true, false
  *     string            its characters; for an array column: PostgreSQL's own array text
  *     array             for an array column {a,b,...}, every element that is text in quotes

@@ -917,12 +917,16 @@ int expr_eval(const struct expr *x, const struct eval *ctx, struct value *out, s
 int expr_add_json(const struct expr *x, const struct eval *ctx, struct buf *b, bool *is_null,
 		  struct err *e)
 {
-	const struct field *f = NULL;
+	bool column = x->kind == EX_COLUMN;
+	const struct field *f = column ? column_field(x, ctx) : NULL;
 	struct value v;
 	int rc;
 
-	if (x->kind == EX_COLUMN) {
-		f = column_field(x, ctx);
+	if (f && f->escaped && sqltype_is_int(x->type.base)) { /* 2.0 goes out as 2 */
+		column = false;
+		f = NULL;
+	}
+	if (column) {
 		*is_null = !f;
 		rc = f ? value_check_field(x->type, f, e) : OK;
 	} else {

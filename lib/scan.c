@@ -125,6 +125,7 @@ static int scan_number(struct cursor *c, struct field *f)
 		while (digit(c))
 			c->p++;
 	if (c->p < c->end && *c->p == '.') {
+		f->escaped = true;
 		c->p++;
 		if (!digit(c))
 			return fail(c, "a digit is missing");
@@ -132,6 +133,7 @@ static int scan_number(struct cursor *c, struct field *f)
 			c->p++;
 	}
 	if (c->p < c->end && (*c->p | 0x20) == 'e') {
+		f->escaped = true;
 		c->p++;
 		if (c->p < c->end && (*c->p == '+' || *c->p == '-'))
 			c->p++;

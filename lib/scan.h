@@ -20,7 +20,8 @@ enum field_kind { F_ABSENT, F_NULL, F_FALSE, F_TRUE, F_NUMBER, F_STRING, F_ARRAY
 struct field {
 	struct str text;  /* a string's inside, without the quotes; else the JSON text itself */
 	unsigned char kind;
-	bool escaped;     /* a string with a backslash in it: see json_unescape */
+	bool escaped;     /* a string with a backslash in it: see json_unescape; a number with a
+			     point or an exponent: see str_to_whole */
 };
 
 /* The columns to look for, made once per table. Borrows the names. */

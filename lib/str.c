@@ -67,6 +67,59 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
+/* The number's digits without zeros around them, and what power of ten they stand for; false if they
+ * are more than an integer has. */
+static bool digits_of(struct str number, char digits[20], size_t *count, int64_t *power)
+{
+	bool point = false;
+	int64_t zeros = 0;
+	size_t i = number.len && number.data[0] == '-';
+
+	*count = 0;
+	*power = 0;
+	for (; i < number.len && (number.data[i] | 0x20) != 'e'; i++) {
+		if (number.data[i] == '.') {
+			point = true;
+			continue;
+		}
+		*power -= point;
+		if (number.data[i] == '0') {
+			zeros += *count > 0;
+			continue;
+		}
+		if (*count + (uint64_t)zeros >= 19)
+			return false;
+		for (; zeros; zeros--)
+			digits[(*count)++] = '0';
+		digits[(*count)++] = number.data[i];
+	}
+	*power += zeros;
+	for (i++; i < number.len && number.data[i] == '+';)
+		i++;
+	return i >= number.len ||
+	       (str_to_i64((struct str){ number.data + i, number.len - i }, -INT32_MAX, INT32_MAX,
+			   &zeros) &&
+		(*power += zeros, true));
+}
+
+bool str_to_whole(struct str number, int64_t min, int64_t max, int64_t *out)
+{
+	char text[24] = "-";
+	size_t count;
+	int64_t power;
+	bool negative = number.len && number.data[0] == '-';
+
+	if (!digits_of(number, text + 1, &count, &power))
+		return false;
+	if (!count)
+		return str_to_i64(STR("0"), min, max, out);
+	if (power < 0 || power > 19 - (int64_t)count)
+		return false;
+	memset(text + 1 + count, '0', (size_t)power);
+	count += (size_t)power;
+	return str_to_i64((struct str){ text + !negative, count + negative }, min, max, out);
+}
+
 bool str_to_size(struct str s, uint64_t max, uint64_t *out)
 {
 	static const char units[] = "KMGT";

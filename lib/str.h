@@ -44,6 +44,9 @@ uint64_t str_hash(struct str s, uint64_t seed);
 /* A whole decimal number in [min, max] and nothing else; false leaves *out alone. */
 bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
 
+/* The same for a JSON number with a point or an exponent, if it is whole: 2.0, -1.50e2, 3e0. */
+bool str_to_whole(struct str number, int64_t min, int64_t max, int64_t *out);
+
 /* "512", "64K", "16MiB", "5G": bytes, powers of 1024. */
 bool str_to_size(struct str s, uint64_t max, uint64_t *out);
 

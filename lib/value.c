@@ -49,9 +49,10 @@ static int int_from_field(struct value *v, struct sqltype t, const struct field 
 	};
 	int64_t max = limits[t.base];
 
-	if (f->kind != F_NUMBER || !str_to_i64(f->text, -max - 1, max, &v->i))
-		return wrong_kind(t, f, e);
-	return OK;
+	if (f->kind == F_NUMBER && (f->escaped ? str_to_whole : str_to_i64)(f->text, -max - 1, max,
+									     &v->i))
+		return OK;
+	return wrong_kind(t, f, e);
 }
 
 static int float_of(double *d, struct str s, struct sqltype t, struct err *e)

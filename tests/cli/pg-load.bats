@@ -424,6 +424,34 @@ at_snapshot() {
 	run -73 pg-load <since
 }
 
+@test "a number without a fraction is an integer, however it is written; one with a fraction is refused" {
+	columns='{"name":"s","type":"int2"},{"name":"i","type":"int4"},{"name":"b","type":"int8"},{"name":"a","type":"int4[]"},{"name":"n","type":"numeric"}'
+	whole() {
+		echo '{"@table":"w","columns":['"$columns"']}'
+		echo '{"s":2.0,"i":-1.50e1,"b":9223372036854775807.000,"a":[3.0,4],"n":2.0}'
+		echo '{"s":3276.7e1,"i":0.0,"b":-92233720368547758.08e2,"a":[null,-0.0],"n":1e2}'
+		echo '{"@end":{"rows":{"w":2}}}'
+	}
+	whole | pg-load
+	sql -c "COPY w TO STDOUT" | diff - <(printf '2\t-15\t9223372036854775807\t{3,4}\t2.0\n32767\t0\t-9223372036854775808\t{NULL,0}\t100\n')
+	columns=${columns/'{"name":"a","type":"int4[]"},'/} # also in a star and in Parquet
+	echo "CREATE TABLE v (s int2, i int4, b int8, n numeric); INSERT INTO v SELECT s, i, b, n FROM w;" >star.sql
+	whole | sed 's/"a":[^]]*],//' >whole
+	star-transform star.sql <whole | grep -v @ >out
+	diff out - <<-'END'
+	{"s":2,"i":-15,"b":9223372036854775807,"n":2.0}
+	{"s":32767,"i":0,"b":-9223372036854775808,"n":1e2}
+	END
+	jsonl2parquet --numeric-as string <whole >w.parquet
+	parquet2jsonl w.parquet | grep -v @ | jq -c 'del(.n)' | diff - <(jq -c 'del(.n)' out)
+	for bad in 2.5 20000000000000000000.0 1e19 1e-1 32768.0 9e99999999999; do
+		sed "s/2.0,/$bad,/" whole >bad
+		run -65 pg-load <bad
+		run -65 star-transform star.sql <bad
+		run -65 jsonl2parquet --numeric-as string <bad
+	done
+}
+
 @test "of two runs at once exactly one commits, the other exits 73" {
 	for try in 1 2 3 4 5; do
 		echo '{"id":1,"name":"a'$try'"}' | staff ${try}1 >a
