@@ -499,6 +499,28 @@ static int fill(struct wire_reader *r, struct err *e)
 	return OK;
 }
 
+/* The input ends behind have bytes that no line break ends. A bare row that is a whole object lacks
+ * nothing, a frame is not over; a whole array has its own failure. */
+static int end_of_line(struct wire_reader *r, size_t have, struct err *e)
+{
+	struct str rest = { r->buf.data + r->at, have };
+	bool bare = r->bare || (!r->framed && r->bare_table);
+	struct field value;
+
+	if (bare && scan_value(rest, &value, e) == OK &&
+	    (value.kind == F_OBJECT || value.kind == F_ARRAY)) {
+		r->buf.len = r->end;
+		buf_need(&r->buf, 1);
+		r->buf.data[r->end++] = '\n';
+		return OK;
+	}
+	err_set(e, CUT_SHORT, "%s: line %llu is cut off: no line break ends it", r->name,
+		(unsigned long long)r->line_no + 1);
+	return err_hint(e, CUT_SHORT, bare ?
+			"The producer did not finish the row: run it again." :
+			"The producer did not finish, or its last line, @end, needs a line break.");
+}
+
 /* Set r->line to the next line; data NULL at the end of input. */
 static int next_line(struct wire_reader *r, struct err *e)
 {
@@ -525,11 +547,9 @@ static int next_line(struct wire_reader *r, struct err *e)
 		}
 		if (r->eof) {
 			r->line = (struct str){ 0 };
-			return have == 0 ?
-				       OK :
-				       err_set(e, CUT_SHORT,
-					       "%s: line %llu is cut off: no line break ends it",
-					       r->name, (unsigned long long)r->line_no + 1);
+			if (have == 0 || (rc = end_of_line(r, have, e)) != OK)
+				return have ? rc : OK;
+			continue;
 		}
 		looked = have;
 		if ((rc = fill(r, e)) != OK)
@@ -656,8 +676,11 @@ int wire_next(struct wire_reader *r, enum wire_event *event, struct err *e)
 		return rc == OK ? OK : wire_blame(r, rc, e);
 	}
 	if (!r->table && !r->framed && r->bare_table) {
-		if ((rc = announce_bare(r, e)) != OK)
+		if ((rc = announce_bare(r, e)) != OK) {
+			if (r->line.data[strspn(r->line.data, " \t")] == '[')
+				err_hint(e, rc, "Make an array lines of objects: jq -c '.[]'");
 			return wire_blame(r, rc, e);
+		}
 		r->at -= r->line.len + 1; /* the row itself comes next */
 		r->line_no--;
 		*event = WIRE_TABLE;

@@ -452,6 +452,25 @@ at_snapshot() {
 	done
 }
 
+@test "a bare row needs no last line break if it is whole, a frame does; an array is told how to become rows" {
+	printf '{"x":1}\n{"x":2}' | pg-load --table bare
+	[ "$(sql -c "SELECT string_agg(x::text, ',' ORDER BY x) FROM bare")" = 1,2 ]
+	printf '{"x":3}' | pg-load --table bare
+	[ "$(sql -c "SELECT x FROM bare")" = 3 ]
+	for cut in '{"x":4}\n{"x":5' '{"x":4}\n{"x":"}' '{"x"' '{"x":4}\n4'; do
+		run -76 bash -c "printf '$cut' | pg-load --table bare"
+		[[ "$output" == *"no line break ends it"*"hint: "* ]]
+	done
+	echo '{"id":9}' | staff | head -c -1 >cut
+	run -76 pg-load <cut
+	[[ "$output" == *"no line break ends it"*"hint: "*"@end, needs a line break." ]]
+	for array in '[{"x":6}]' '[{"x":6}]\n' '[\n{"x":6}\n]\n'; do
+		run -65 bash -c "printf '$array' | pg-load --table bare"
+		[[ "$output" == *"jq -c '.[]'"* ]]
+	done
+	[ "$(sql -c "SELECT x FROM bare")" = 3 ]
+}
+
 @test "of two runs at once exactly one commits, the other exits 73" {
 	for try in 1 2 3 4 5; do
 		echo '{"id":1,"name":"a'$try'"}' | staff ${try}1 >a
