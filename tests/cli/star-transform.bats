@@ -273,7 +273,7 @@ end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
 	one=$staff'{"id":1,"name":"A","dep":7}\n{"@end":{"rows":{"staff":1}}}\n'
 	star <<<"CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d SELECT id FROM staf;"
 	for last in "" "INSERT INTO d SELECT id FROM staff;"; do
-		echo "$last" >>star.sql
+		echo "$last" >>"$BATS_TEST_TMPDIR/star.sql"
 		run transform "$one" ""
 		[ "$status" -eq 65 ]
 		[[ "$output" != *'{"@end"'* ]]
