@@ -133,7 +133,8 @@ static int check_lake(const struct get *g, struct err *e)
 	if (lake_last(g->lake) || may_be_new)
 		return OK;
 	err_set(e, FAILED, "there is no lake at %s: it has no commit record", g->url);
-	return err_hint(e, FAILED, "If its first step may not be committed yet, say so with --new.");
+	return err_hint(e, FAILED,
+			"If its first step may not be committed yet, say so with --new.");
 }
 
 static int find_steps(struct get *g, struct err *e)

@@ -39,9 +39,9 @@ struct store *lake_store(const struct lake *l);
 const char *lake_root(const struct lake *l);
 
 /* Put an object of the lake that nothing may be at: LOST_RACE. Before the first, the store must
- * have refused to replace the last record, or, where there is none, an object of its own, record 0: a
- * store that ignores If-None-Match is FAILED. What was put is read back: where another run's is
- * there, check and write were not one to the store, and it is LOST_RACE, too. */
+ * have refused to replace the last record, or, where there is none, an object of its own, record
+ * 0: a store that ignores If-None-Match is FAILED. What was put is read back: where another run's
+ * is there, check and write were not one to the store, and it is LOST_RACE, too. */
 int lake_put(struct lake *l, const char *key, struct str data, struct err *e);
 
 /* No other run writes: take a store that ignores If-None-Match, with a warning and a look before

@@ -226,7 +226,7 @@ static int served_by(PGconn *conn, const char *sql, int *pid, struct err *e)
 	PGresult *res = NULL;
 	int rc = pgio_simple(conn, sql, &res, e);
 
-	*pid = rc == OK ? atoi(pgio_value(res, 0, 0)) : 0;
+	*pid = rc == OK ? (int)strtol(pgio_value(res, 0, 0), NULL, 10) : 0;
 	PQclear(res);
 	return rc;
 }

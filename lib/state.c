@@ -182,7 +182,8 @@ static int check_place(struct str state, struct str committed, const char *desti
 	    json_parse(committed, &b, &ignored) == OK && leaves_place(a, b)) {
 		lake = lake_of(a);
 		rc = err_set(e, BAD_DATA,
-			     "this stream is of %s, and %s has the state of %s: nothing was changed",
+			     "this stream is of %s, and %s has the state of %s: nothing was "
+			     "changed",
 			     !lake  ? "a database" :
 			     *lake  ? "another lake" :
 				      "a lake without a step",
@@ -193,8 +194,8 @@ static int check_place(struct str state, struct str committed, const char *desti
 	return rc;
 }
 
-/* A run that is given no state counts from the beginning how often all rows were read again: it is no
- * race, it would be older ever after. */
+/* A run that is given no state counts from the beginning how often all rows were read again: it is
+ * no race, it would be older ever after. */
 static bool counts_anew(struct str state, struct str committed)
 {
 	struct json *a = NULL, *b = NULL;

@@ -21,10 +21,10 @@ enum state_order {
 /* What is state, seen from that other one? Both are JSON; an empty text is STATE_OTHER. */
 enum state_order state_order(struct str state, struct str than);
 
-/* May state take the place of the committed one of destination? LOST_RACE if it is older: a run that
- * began earlier must not end later. BAD_DATA with a hint if it was read without regard to committed ones,
- * one of which all rows had been read again for. BAD_DATA, without a hint, if one of them is a lake's and the other is
- * none of the same lake: nobody could go on from where the committed one was. */
+/* May state take the place of the committed one of destination? LOST_RACE if it is older: a run
+ * that began earlier must not end later. BAD_DATA with a hint if it was read without a state, and
+ * all rows had been read again for the committed one. BAD_DATA without a hint if one of them is a
+ * lake's and the other is none of the same lake: nobody could go on from the committed one. */
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e);
 

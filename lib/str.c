@@ -67,8 +67,8 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
-/* The number's digits without zeros around them, and what power of ten they stand for; false if they
- * are more than an integer has. */
+/* The number's digits without zeros around them, and what power of ten they stand for; false if
+ * they are more than an integer has. */
 static bool digits_of(struct str number, char digits[20], size_t *count, int64_t *power)
 {
 	bool point = false;

@@ -546,8 +546,8 @@ static int check_store(struct transform *t, struct err *e)
 	return rc == OK ? OK : add_remedy(t, NULL, rc, e);
 }
 
-/* Is a flow still without its tables? Whose are all unknown here may be none of ours: bare rows are of
- * one table, a lake may have no step yet, and what the store has was there in an earlier run. */
+/* Is a flow still without its tables? Whose are all unknown here may be none of ours: bare rows are
+ * of one table, a lake may have no step yet, and what the store has came in an earlier run. */
 static bool lacks_table(struct flow *f, const char **name)
 {
 	const struct transform *t = f->t;

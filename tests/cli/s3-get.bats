@@ -269,7 +269,7 @@ short() {
 	rm lake/_commits/*
 	frame full 1 1 | s3-put "file://$PWD/lake/"
 	sed -i 's/"format":"jsonl"/"format":"tape"/' lake/_commits/*
-	run -1 --separate-stderr s3-get "file://$PWD/lake/"
+	run -65 --separate-stderr s3-get "file://$PWD/lake/"
 	[[ "$stderr" == *'its format is "tape"'* && "$output" != *@state* ]]
 }
 
