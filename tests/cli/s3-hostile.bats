@@ -59,7 +59,7 @@ show() {
 	[[ "$output" == *"_commits/00000000000000000001.json is larger than 67108864 bytes"* ]]
 	[ "$(tail -1 kib)" -lt 300000 ] || ! bounded 0
 	ln -s /dev/zero state
-	run -65 timeout 60 s3-get --state state "file://$PWD/lake/"
+	run -65 timeout 60 s3-get --new --state state "file://$PWD/lake/"
 	[[ "$output" == *"state is larger than 67108864 bytes"* ]]
 	mkdir -p lake/_commits
 	truncate -s 65M lake/_commits/00000000000000000001.json
