@@ -529,16 +529,14 @@ int interval_parse(struct interval *iv, struct str text, struct err *e)
 
 static void add_padded(struct buf *b, uint64_t n, int width)
 {
-	char digits[24];
-	int len = 0;
+	char digits[24], *end = digits + sizeof(digits), *p = end;
 
 	do
-		digits[len++] = (char)('0' + n % 10);
+		*--p = (char)('0' + n % 10);
 	while (n /= 10);
-	while (len < width)
-		digits[len++] = '0';
-	while (len)
-		buf_addch(b, digits[--len]);
+	while (end - p < width)
+		*--p = '0';
+	buf_add(b, p, (size_t)(end - p));
 }
 
 /* The least integer has no positive counterpart of its own. */

@@ -147,7 +147,7 @@ int value_from_field(struct value *v, struct sqltype t, const struct field *f, s
 		return int_from_field(v, t, f, e);
 	if (pg_is_json(t.base))
 		return json_from_field(v, f, a, e);
-	if (sqltype_is_array(t)) {
+	if (t.base == PG_OTHER && sqltype_is_array(t)) {
 		v->s = as_json(f);
 		return f->kind == F_ARRAY || f->kind == F_STRING ? OK : wrong_kind(t, f, e);
 	}
