@@ -119,7 +119,7 @@ start() {
 	garage) start_garage ;;
 	s3proxy) start_s3proxy ;;
 	s3mock) daemon env SERVER_ADDRESS=127.0.0.1 COM_ADOBE_TESTING_S3MOCK_STORE_ROOT="$dir/data" \
-		java -Xmx1g -jar "$home/s3mock.jar" "--server.port=$port" ;;
+		java -Xmx1g -jar "$home/s3mock.jar" --http.port="$port" --server.port=0 --vectors.http.port=0 --vectors.https.port=0 ;;
 	moto) daemon "$home/bin/moto_server" -H 127.0.0.1 -p "$port" ;;
 	s3rver)
 		access_key=S3RVER secret_key=S3RVER # it knows no others

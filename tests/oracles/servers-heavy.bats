@@ -1,0 +1,19 @@
+# As servers.bats, with the servers that are compiled for many minutes: make test-oracles SERVERS=all
+load servers.bash
+
+@test "minio: refuses names that are no file's" {
+	against minio odd-keys="holds, refuses 'a//b' 'a/./b' 'a/../b' '.' 'yyyyyyyyy...'"
+}
+
+@test "rclone serve s3: refuses names that are no file's, or forgets them" {
+	against rclone odd-keys="server: has others for 'yyyyyyyyy...', refuses 'a//b' 'a/./b' 'a/../b' '.'"
+}
+
+@test "seaweedfs" {
+	against seaweedfs
+}
+
+@test "garage ignores If-None-Match: lakes are refused" {
+	against garage races="refused: ignores If-None-Match" delta="refused: ignores If-None-Match" \
+		lost-answer="holds, for single objects"
+}
