@@ -77,7 +77,8 @@ test: deps-test
 build/oracles/ready: tests/oracles/install.sh
 	tests/oracles/install.sh $(@D)
 
-ORACLES := $(patsubst tests/oracles/%.bats,check-oracle-%,$(wildcard tests/oracles/*.bats))
+# SERVERS=all: also with the servers that are compiled for long
+ORACLES := $(patsubst tests/oracles/%.bats,check-oracle-%,$(filter-out $(if $(SERVERS),,%-heavy.bats),$(wildcard tests/oracles/*.bats)))
 
 $(ORACLES): check-oracle-%:
 	@$(RUN) tests/oracles/$*.bats
@@ -86,6 +87,7 @@ $(ORACLES): check-oracle-%:
 # with servers of its own; the last line counts them all.
 test-oracles: all
 	-@$(MAKE) -s build/oracles/ready
+	-@tests/oracles/install-servers.sh build/oracles/servers $(SERVERS)
 	@$(MAKE) -ks -j2 -Otarget $(ORACLES) | awk '{ print } \
 		/^[0-9]+ passed, [0-9]+ failed/ { n++; p += $$1; f += $$3; s += $$5 } \
 		END { printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; \

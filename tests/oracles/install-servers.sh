@@ -3,8 +3,8 @@
 #
 # Each on its own: one that cannot be had is named on standard error, and the others come all the same.
 # What is there in the version below is left as it is. Without NAME those come that take seconds to a
-# minute; all are those of `servers.sh names` and `servers.sh names heavy`, which are compiled for
-# many minutes. DIR/NAME holds a server, DIR/NAME/installed its version; DIR/NAME/log why it is not there.
+# few minutes; all has those beside them that are compiled for long. DIR/NAME holds a server,
+# DIR/NAME/installed its version, DIR/NAME.log why it is not there.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$1"
@@ -33,6 +33,13 @@ gone() {
 	GOBIN=$PWD GOFLAGS=-buildvcs=false nice go install -p 1 "$1"
 }
 
+# gone_replacing MODULE VERSION PACKAGE OLD=NEW - one whose go.mod replaces a module, which `go install` does not take
+gone_replacing() {
+	command -v go >/dev/null || { echo "there is no Go here"; return 1; }
+	go mod init here && go mod edit "-replace=$4" "-require=$1@$2" &&
+		nice go build -p 1 -mod=mod -buildvcs=false -o "$3" "$1/$3"
+}
+
 # crate NAME@VERSION OPTION...
 crate() {
 	command -v cargo >/dev/null || { echo "there is no Rust here"; return 1; }
@@ -47,7 +54,7 @@ install() { # NAME VERSION, in an empty folder
 	versitygw) gone "github.com/versity/versitygw/cmd/versitygw@v$2" ;;
 	rclone) gone "github.com/rclone/rclone@v$2" ;;
 	minio) gone "github.com/minio/minio@v$2" ;;
-	seaweedfs) gone "github.com/seaweedfs/seaweedfs/weed@v$2" ;;
+	seaweedfs) gone_replacing github.com/seaweedfs/seaweedfs "v$2" weed github.com/tyler-smith/go-bip39=github.com/cosmos/go-bip39@v1.0.0 ;;
 	s3s-fs) crate "s3s-fs@$2" --features binary ;;
 	garage) crate "garage@$2" ;;
 	s3proxy)
@@ -94,9 +101,9 @@ version() {
 	esac
 }
 
-light="s3proxy s3mock moto s3rver gofakes3 versitygw postgresql12 postgresql13 postgresql14 postgresql15 postgresql16
+light="s3proxy s3mock moto s3rver gofakes3 versitygw s3s-fs postgresql12 postgresql13 postgresql14 postgresql15 postgresql16
 	postgresql17 postgresql18"
-heavy="s3s-fs rclone seaweedfs minio garage"
+heavy="rclone minio seaweedfs garage"
 [ $# -gt 0 ] || set -- $light
 [ "$*" != all ] || set -- $light $heavy
 

@@ -9,8 +9,8 @@ load servers.bash
 	against rclone odd-keys="server: has others for 'yyyyyyyyy...', refuses 'a//b' 'a/./b' 'a/../b' '.'"
 }
 
-@test "seaweedfs" {
-	against seaweedfs
+@test "seaweedfs: has a/b for a//b, and a slash for a backslash" {
+	against seaweedfs odd-keys="server: has others for 'back\\\\slash' 'a//b', refuses 'a/./b' 'a/../b' '.' 'yyyyyyyyy...'"
 }
 
 @test "garage ignores If-None-Match: lakes are refused" {

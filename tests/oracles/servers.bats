@@ -16,11 +16,12 @@ load servers.bash
 }
 
 @test "s3s-fs: lists no uploads, answers 500 to names that are no file's" {
-	against s3s-fs sigterm="holds, does not list uploads" odd-keys="holds, refuses '.' 'xxxxxxxxx...' 'deep/deep...' 'yyyyyyyyy...'"
+	against s3s-fs sigterm="holds, does not list uploads" \
+		odd-keys="server: has others for 'a//b' 'a/./b' 'a/../b', refuses '.' 'xxxxxxxxx...' 'deep/deep...' 'yyyyyyyyy...'"
 }
 
 @test "s3proxy: answers 500 to names that are no file's" {
-	against s3proxy odd-keys="holds, refuses '.' 'yyyyyyyyy...'"
+	against s3proxy odd-keys="server: has others for 'a//b' 'a/./b' 'a/../b', refuses '.' 'yyyyyyyyy...'"
 }
 
 @test "s3mock: knows no keys, refuses backslashes" {
