@@ -27,23 +27,23 @@ postgres() {
 		chmod -R a+rX .
 }
 
-# gone MODULE@VERSION - a Go program; one core is left for others
+# gone MODULE@VERSION - a Go program
 gone() {
 	command -v go >/dev/null || { echo "there is no Go here"; return 1; }
-	GOBIN=$PWD GOFLAGS=-buildvcs=false nice go install -p 1 "$1"
+	GOBIN=$PWD GOFLAGS=-buildvcs=false nice go install "$1"
 }
 
 # gone_replacing MODULE VERSION PACKAGE OLD=NEW - one whose go.mod replaces a module, which `go install` does not take
 gone_replacing() {
 	command -v go >/dev/null || { echo "there is no Go here"; return 1; }
 	go mod init here && go mod edit "-replace=$4" "-require=$1@$2" &&
-		nice go build -p 1 -mod=mod -buildvcs=false -o "$3" "$1/$3"
+		nice go build -mod=mod -buildvcs=false -o "$3" "$1/$3"
 }
 
 # crate NAME@VERSION OPTION...
 crate() {
 	command -v cargo >/dev/null || { echo "there is no Rust here"; return 1; }
-	nice cargo install -q -j 1 --locked --root . --target-dir target "$@" && rm -rf target
+	nice cargo install -q --locked --root . --target-dir target "$@" && rm -rf target
 }
 
 need_java() { command -v java >/dev/null || "$top/tests/lib/deps.sh" oracles; }
