@@ -77,8 +77,12 @@ test: deps-test
 build/oracles/ready: tests/oracles/install.sh
 	tests/oracles/install.sh $(@D)
 
-# SERVERS=all: also with the servers that are compiled for long
-ORACLES := $(patsubst tests/oracles/%.bats,check-oracle-%,$(filter-out $(if $(SERVERS),,%-heavy.bats),$(wildcard tests/oracles/*.bats)))
+# SERVERS=some: also with other S3 servers and PostgreSQLs, which takes a quarter of an hour once;
+# SERVERS=all: with those, too, that are compiled for an hour
+OFTEN   := $(filter-out %/servers.bats %/servers-heavy.bats %/postgres.bats,$(wildcard tests/oracles/*.bats))
+SELDOM  := $(if $(SERVERS),tests/oracles/servers.bats tests/oracles/postgres.bats) \
+	$(if $(filter all,$(SERVERS)),tests/oracles/servers-heavy.bats)
+ORACLES := $(patsubst tests/oracles/%.bats,check-oracle-%,$(OFTEN) $(SELDOM))
 
 $(ORACLES): check-oracle-%:
 	@$(RUN) tests/oracles/$*.bats
@@ -87,7 +91,7 @@ $(ORACLES): check-oracle-%:
 # with servers of its own; the last line counts them all.
 test-oracles: all
 	-@$(MAKE) -s build/oracles/ready
-	-@tests/oracles/install-servers.sh build/oracles/servers $(SERVERS)
+	-@$(if $(SERVERS),tests/oracles/install-servers.sh build/oracles/servers $(filter all,$(SERVERS)))
 	@$(MAKE) -ks -j2 -Otarget $(ORACLES) | awk '{ print } \
 		/^[0-9]+ passed, [0-9]+ failed/ { n++; p += $$1; f += $$3; s += $$5 } \
 		END { printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; \
