@@ -57,9 +57,14 @@ static void add_string(struct buf *b, struct str s)
 
 void copy_plain(struct buf *b, struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		buf_addch(b,
-			  s.data[i] == '\\' && i + 1 < s.len ? unescape(s.data[++i]) : s.data[i]);
+	const char *slash;
+
+	while (s.len && (slash = memchr(s.data, '\\', s.len)) && slash + 1 < s.data + s.len) {
+		buf_add(b, s.data, (size_t)(slash - s.data));
+		buf_addch(b, unescape(slash[1]));
+		s = (struct str){ slash + 2, (size_t)(s.data + s.len - slash - 2) };
+	}
+	buf_addstr(b, s);
 }
 
 /* --- values of plain text --- */

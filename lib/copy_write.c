@@ -96,7 +96,7 @@ static int add_json(struct buf *b, const struct field *f, enum place place, stru
 
 /* COPY takes no 2.0 for an integer, as a cast of SQL does. What is not whole is the server's to
  * refuse. */
-static void add_number(struct buf *b, const struct field *f, const struct pg_type *t)
+static inline void add_number(struct buf *b, const struct field *f, const struct pg_type *t)
 {
 	int64_t whole;
 

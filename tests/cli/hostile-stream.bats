@@ -7,7 +7,7 @@ head='{"@table":"t","columns":[{"name":"a","type":"text"}],"key":["a"]}'
 refused() {
 	cat >in
 	for reader in "jsonl2csv --table t" "jsonl2parquet --table t"; do
-		run --separate-stderr bash -c "ulimit -v 1000000; timeout 20 $reader <in >out"
+		run --separate-stderr bash -c "limit_memory 1000000; timeout 20 $reader <in >out"
 		[ "$status" = "$1" ] && [[ $stderr == *"$2"* ]] || { echo "$reader: $status $stderr"; return 1; }
 	done
 }
@@ -59,7 +59,7 @@ n = 30000
 for i in range(n): print("{\"@table\":\"t%d\",\"columns\":[{\"name\":\"a\",\"type\":\"text\"}]}" % i)
 for i in range(n): print("{\"@table\":\"t%d\"}\n{\"a\":\"%d\"}" % (n - 1 - i, i))
 print("{\"@end\":{\"rows\":{" + ",".join("\"t%d\":1" % i for i in range(n)) + "}}}")' >in
-	run bash -c 'ulimit -v 400000; timeout 5 jsonl2csv --table t5 <in'
+	run bash -c 'limit_memory 400000; timeout 20 jsonl2csv --table t5 <in'
 	[ "$status" = 0 ] && [ "$output" = $'a\n29994' ]
 	python3 -c '
 for i in range(40):
@@ -83,7 +83,7 @@ for i in range(40):
 		run --separate-stderr bash -c "printf '$csv' | timeout 20 csv2jsonl"
 		[ "$status" = 65 ] || { echo "$csv: $status $output"; false; }
 	done
-	run --separate-stderr bash -c '(echo a; yes xxxxxxxxx | head -c 30000000 | tr -d "\n") | (ulimit -v 200000; csv2jsonl --max-row 1M)'
+	run --separate-stderr bash -c '(echo a; yes xxxxxxxxx | head -c 30000000 | tr -d "\n") | (limit_memory 200000; csv2jsonl --max-row 1M)'
 	[ "$status" = 65 ] && [[ $stderr == *'row 2 is longer than 1048576 bytes'* ]]
 	run --separate-stderr bash -c '(echo a; head -c 3000000 /dev/zero | tr "\0" ,) | timeout 20 csv2jsonl'
 	[ "$status" = 65 ] && [[ $stderr == *'row 2 is longer than 1048576 fields'* ]]

@@ -122,7 +122,7 @@ end() { printf '{"@end":{"rows":{"staff":%d,"dep":%d}}}\\n' "$1" "$2"; }
 	END
 	ugly=$(printf 'é%.0s' {1..400})
 	(
-		ulimit -v 4000000
+		limit_memory 4000000
 		printf '%b' "$staff" "$(printf '{"id":1,"name":"%s","dep":%s}\\n' x 2147483647 x -1 9e100000 -2 \
 			'-2147483648 mons' -3 '9223372036854.775807 secs' -3 1e400 -4 "x$ugly" -5)"'\n' '{"@end":{"rows":{"staff":7}}}\n' |
 			timeout 60 star-transform --rejects "$BATS_TEST_TMPDIR/rejects" "$BATS_TEST_TMPDIR/star.sql" >"$BATS_TEST_TMPDIR/out"

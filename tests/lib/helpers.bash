@@ -78,4 +78,9 @@ need() {
 
 # bounded KIB - is this much memory within the 64 MiB that every tool promises? Sanitizers and
 # valgrind take what they take.
-bounded() { [ "$1" -lt 65536 ] || [ -n "${VALGRIND:-}" ] || grep -q __asan_init "$(command -v pg-extract)"; }
+bounded() { [ "$1" -lt 65536 ] || own_memory; }
+
+# limit_memory KIB - ulimit -v for what follows in this shell, but for those
+limit_memory() { own_memory || ulimit -v "$1"; }
+own_memory() { [ -n "${VALGRIND:-}" ] || grep -q __asan_init "$(command -v pg-extract)"; }
+export -f limit_memory own_memory
