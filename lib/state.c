@@ -170,68 +170,62 @@ static bool leaves_place(const struct json *state, const struct json *committed)
 	       !(was && !*was) && !(lake && was && strcmp(lake, was) == 0);
 }
 
-static int check_place(struct str state, struct str committed, const char *destination,
-		       struct err *e)
+static int another_place(const struct json *state, const struct json *committed,
+			 const char *destination, struct err *e)
 {
-	struct json *a = NULL, *b = NULL;
-	struct err ignored;
-	const char *lake;
-	int rc = OK;
+	const char *lake = lake_of(state);
 
-	if (json_parse(state, &a, &ignored) == OK &&
-	    json_parse(committed, &b, &ignored) == OK && leaves_place(a, b)) {
-		lake = lake_of(a);
-		rc = err_set(e, BAD_DATA,
-			     "this stream is of %s, and %s has the state of %s: nothing was "
-			     "changed",
-			     !lake  ? "a database" :
-			     *lake  ? "another lake" :
-				      "a lake without a step",
-			     destination, lake_of(b) ? "a lake" : "a database");
-	}
-	json_free(a);
-	json_free(b);
-	return rc;
+	return err_set(e, BAD_DATA,
+		       "this stream is of %s, and %s has the state of %s: nothing was changed",
+		       !lake  ? "a database" :
+		       *lake  ? "another lake" :
+				"a lake without a step",
+		       destination, lake_of(committed) ? "a lake" : "a database");
 }
 
 /* A run that is given no state counts from the beginning how often all rows were read again: it is
  * no race, it would be older ever after. */
-static bool counts_anew(struct str state, struct str committed)
+static bool counts_anew(const struct json *state, const struct json *committed)
 {
-	struct json *a = NULL, *b = NULL;
-	int64_t count = 0, committed_count = 0;
-	struct err ignored;
-	bool anew = false;
+	int64_t count;
 
-	if (json_parse(state, &a, &ignored) == OK &&
-	    json_parse(committed, &b, &ignored) == OK) {
-		json_int(json_get(b, "generation"), &committed_count);
-		anew = !json_get(a, "since") && !json_int(json_get(a, "generation"), &count) &&
-		       committed_count > 0;
-	}
-	json_free(a);
-	json_free(b);
-	return anew;
+	return !json_get(state, "since") && !json_int(json_get(state, "generation"), &count) &&
+	       json_int(json_get(committed, "generation"), &count) && count > 0;
+}
+
+static int read_anew(const char *destination, struct err *e)
+{
+	err_set(e, BAD_DATA,
+		"%s has a state for which all rows were read again, and this run does not go on "
+		"from it: nothing was changed",
+		destination);
+	return err_hint(e, BAD_DATA,
+			"Give it to pg-extract: what --show-state of this tool prints is for "
+			"--state, and --full TABLE reads all rows of a table.");
 }
 
 int state_check_forward(struct str state, struct str committed, const char *destination,
 			struct err *e)
 {
-	if (state_order(state, committed) != STATE_OLDER)
-		return check_place(state, committed, destination, e);
-	if (counts_anew(state, committed)) {
-		err_set(e, BAD_DATA,
-			"%s has a state for which all rows were read again, and this run does not "
-			"go on from it: nothing was changed",
-			destination);
-		return err_hint(e, BAD_DATA,
-				"Give it to pg-extract: what --show-state of this tool prints is "
-				"for --state, and --full TABLE reads all rows of a table.");
-	}
-	return err_set(e, LOST_RACE,
-		       "%s has a later state than this run read: another run was faster, nothing "
-		       "was changed",
-		       destination);
+	bool older = state_order(state, committed) == STATE_OLDER;
+	struct json *a = NULL, *b = NULL;
+	struct err ignored;
+	int rc = OK;
+
+	json_parse(state, &a, &ignored);
+	json_parse(committed, &b, &ignored);
+	if (older && counts_anew(a, b))
+		rc = read_anew(destination, e);
+	else if (older)
+		rc = err_set(e, LOST_RACE,
+			     "%s has a later state than this run read: another run was faster, "
+			     "nothing was changed",
+			     destination);
+	else if (leaves_place(a, b))
+		rc = another_place(a, b, destination, e);
+	json_free(a);
+	json_free(b);
+	return rc;
 }
 
 int state_read(const char *path, struct json **doc, struct err *e)
