@@ -106,22 +106,18 @@ static bool is_number(struct str s)
 	return p == end || is_fraction(p, end);
 }
 
-/* Does it stand in a JSON string as it is? Eight bytes at once; the last ones may be seen twice. */
+/* Does it stand in a JSON string as it is? The last bytes may be seen twice. */
 static bool is_plain(struct str s)
 {
-	const uint64_t ones = UINT64_MAX / 255, highs = ones << 7;
-	uint64_t found = 0, v, quote, slash;
+	uint64_t found = 0, v;
 
 	if (s.len < sizeof(v)) /* of no PostgreSQL */
 		return false;
 	for (size_t i = 0; i < s.len; i += sizeof(v)) {
 		memcpy(&v, s.data + (i + sizeof(v) <= s.len ? i : s.len - sizeof(v)), sizeof(v));
-		quote = v ^ ones * '"';
-		slash = v ^ ones * '\\';
-		found |= ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) |
-			 ((slash - ones) & ~slash);
+		found |= scan_special_bytes(v);
 	}
-	return !(found & highs);
+	return !found;
 }
 
 /* 2024-02-29 10:11:12+00 BC to 2024-02-29T10:11:12Z BC */

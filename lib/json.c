@@ -14,11 +14,6 @@ static yajl_val val(const struct json *j)
 
 /* --- escapes of Unicode --- */
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 static unsigned hex4(const char *p)
 {
 	unsigned n = 0;
@@ -64,12 +59,12 @@ static int check_unicode(struct str s, size_t *at, struct err *e)
 	size_t used = 6, digits = 2;
 	unsigned c;
 
-	while (digits < 6 && digits < escape.len && is_hex(escape.data[digits]))
+	while (digits < 6 && digits < escape.len && str_is_hex(escape.data[digits]))
 		digits++;
 	if (digits < 6)
 		return refuse(*at, "\\u wants four hexadecimal digits", e);
 	for (size_t i = 8; i < 12 && i < escape.len; i++)
-		if (!is_hex(escape.data[i])) /* then it is no second half */
+		if (!str_is_hex(escape.data[i])) /* then it is no second half */
 			escape.len = 6;
 	used = unicode_escape(escape, &c);
 	if (used == 0)

@@ -27,21 +27,6 @@ static inline void skip_blanks(struct cursor *c)
 		c->p++;
 }
 
-/* A byte of x that is a quote, a backslash, below 0x20 or above 0x7f sets its high bit; bytes
- * behind the first such one may err, which is why the caller looks again byte by byte. */
-static inline uint64_t special_bytes(uint64_t x)
-{
-	const uint64_t ones = 0x0101010101010101u, highs = ones * 0x80;
-	uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
-
-	return ((quote - ones) | (slash - ones) | (x - ones * 0x20) | x) & highs;
-}
-
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 static int check_escape(struct cursor *c)
 {
 	if (c->end - c->p < 2)
@@ -55,7 +40,7 @@ static int check_escape(struct cursor *c)
 	if (c->end - c->p < 6)
 		return c->p = c->end, fail(c, "");
 	for (int i = 2; i < 6; i++)
-		if (!is_hex(c->p[i]))
+		if (!str_is_hex(c->p[i]))
 			return fail(c, "\\u wants four hexadecimal digits");
 	c->p += 6;
 	return OK;
@@ -74,7 +59,7 @@ static int scan_string(struct cursor *c, struct field *f)
 		unsigned char ch;
 		uint64_t eight;
 
-		while (c->end - c->p >= 8 && (memcpy(&eight, c->p, 8), !special_bytes(eight)))
+		while (c->end - c->p >= 8 && (memcpy(&eight, c->p, 8), !scan_special_bytes(eight)))
 			c->p += 8;
 		while (c->p < c->end && (ch = (unsigned char)*c->p, ch >= 0x20 && ch < 0x80) &&
 		       ch != '"' && ch != '\\')

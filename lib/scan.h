@@ -49,4 +49,14 @@ int scan_element(struct str array, size_t *at, struct field *value, struct err *
 /* Is text one JSON value, and what kind? BAD_DATA otherwise. Blanks around it are not part. */
 int scan_value(struct str text, struct field *value, struct err *e);
 
+/* Eight bytes of a string at once: one that is a quote, a backslash, below 0x20 or above 0x7f sets
+ * its high bit. Bytes behind the first such one may err. */
+static inline uint64_t scan_special_bytes(uint64_t x)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = ones * 0x80;
+	uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+
+	return ((quote - ones) | (slash - ones) | (x - ones * 0x20) | x) & highs;
+}
+
 #endif

@@ -32,6 +32,11 @@ static inline bool str_eqz(struct str a, const char *z)
 	return str_eq(a, str_of(z));
 }
 
+static inline bool str_is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
 /* memcmp order; a prefix sorts first */
 int str_cmp(struct str a, struct str b);
 
