@@ -237,7 +237,6 @@ static int read_tables(struct lake_step *s, struct str text, struct map *names, 
 
 /* --- objects --- */
 
-
 /* Below the folder of its table, and nowhere else. */
 static bool is_path(const char *path, const char *table)
 {

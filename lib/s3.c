@@ -336,8 +336,8 @@ static int request(struct s3 *s, const struct request *r, struct err *e)
 		if (sig_caught() && !r->despite_signal)
 			return err_set(e, FAILED, "interrupted");
 		rc = send_once(s, r, e);
-		if (rc == OK)
-			rc = check_whole(s, r, e);
+		if (rc == OK && (rc = check_whole(s, r, e)) != OK)
+			err_wrap(e, rc, "s3://%s/%s", s->bucket, r->key);
 		if (rc == OK) {
 			code = s3_answer_text(&s->res.body, "Code", S3_CODE_MAX);
 			/* completing an upload can fail behind a 200 that was sent early */

@@ -203,8 +203,12 @@ static int file_publish(struct upload *u, bool if_absent, struct err *e)
 	if (close(u->fd) != 0 && rc == OK)
 		rc = err_errno(e, "could not write %s", u->tmp);
 	u->fd = -1;
-	if (rc != OK || (rc = find_place(u->store, u->key, false, &at, e)) != OK)
+	if (rc != OK)
 		return rc;
+	if ((rc = find_place(u->store, u->key, false, &at, e)) != OK) {
+		leave(&at);
+		return rc;
+	}
 	buf_addf(&name, "%s%s", at.name, tmp);
 	if (!if_absent && renameat(at.folder, name.data, at.folder, at.name) == 0) {
 		free(u->tmp);

@@ -377,8 +377,9 @@ static int keep_view(struct target *t, PGconn *conn, struct err *e)
 	pg_add_qualified(&table, t->merge.schema, t->merge.table->name);
 	buf_addf(&name, "current_%s", t->merge.table->name);
 	if (name.len > PG_NAME_MAX) { /* another table's could be cut to the same */
-		log_info("table \"%s\" gets no view: its name would be too long",
-			 t->merge.table->name);
+		if (t->merge.fresh) /* said once */
+			log_notice("table \"%s\" gets no view: its name would be too long",
+				   t->merge.table->name);
 		rc = OK;
 		goto done;
 	}
